@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.machine;
+
+import dev.seamlab.machine.profile.MachineProfile;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One emulated machine: the hardware that a {@link MachineProfile} describes, with SEAM firmware
+ * loaded or not.
+ */
+public final class Machine {
+    /**
+     * What Linux makes of a SEAMCALL that fails with CF=1 because no module is loaded
+     * (VMfailInvalid; facts: module ABI section 1.1).
+     */
+    public static final long SEAMCALL_VMFAILINVALID = 0x8000_FF00_FFFF_0000L;
+
+    private final MachineProfile profile;
+    private final PhysicalMemory memory = new PhysicalMemory();
+    private final List<LogicalCpu> cpus;
+    private final SparsePages<GuestContext> guests = new SparsePages<>();
+    private volatile @Nullable Seam seam;
+
+    public Machine(MachineProfile profile) {
+        this.profile = profile;
+        List<LogicalCpu> list = new ArrayList<>();
+        for (int p = 0; p < profile.packages(); p++) {
+            for (int i = 0; i < profile.cpusPerPackage(); i++) {
+                list.add(new LogicalCpu(list.size(), p));
+            }
+        }
+        this.cpus = List.copyOf(list);
+    }
+
+    /** What this machine was built from. */
+    public MachineProfile profile() {
+        return profile;
+    }
+
+    /** Contents of physical memory. */
+    public PhysicalMemory memory() {
+        return memory;
+    }
+
+    /** All logical CPUs, by index. */
+    public List<LogicalCpu> cpus() {
+        return cpus;
+    }
+
+    /** Loads SEAM firmware, as the BIOS and the P-SEAMLDR do before the kernel starts. */
+    public void load(Seam firmware) {
+        seam = firmware;
+    }
+
+    /**
+     * Executes SEAMCALL.
+     *
+     * @return the completion status (RAX), or {@link #SEAMCALL_VMFAILINVALID} where no module is
+     *     loaded
+     */
+    public long seamcall(LogicalCpu cpu, Registers regs) {
+        Seam loaded = seam;
+        if (loaded == null) {
+            return SEAMCALL_VMFAILINVALID;
+        }
+        return loaded.call(cpu, regs);
+    }
+
+    /**
+     * Says what the vCPU whose control structure starts at a page executes. On real hardware that
+     * is the contents of guest memory; the model keeps it beside the page. Null unbinds.
+     */
+    public void bindGuest(@Hpa long tdvpr, @Nullable GuestContext guest) {
+        guests.put(Addresses.pfn(tdvpr), guest);
+    }
+
+    /** What the vCPU with this TDVPR page executes, or null where nobody bound anything. */
+    public @Nullable GuestContext guestAt(@Hpa long tdvpr) {
+        return guests.get(Addresses.pfn(tdvpr));
+    }
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.machine;
+
+import java.lang.annotation.Documented;
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+
+/** Marks a {@code long} that holds a host page frame number: {@code hpa >>> 12}. */
+@Documented
+@Target(ElementType.TYPE_USE)
+@Retention(RetentionPolicy.CLASS)
+public @interface Pfn {}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.machine.sched;
+
+/**
+ * A mutual-exclusion lock with a place in the lock order. Not reentrant. Whether its holder may
+ * sleep is a property of the rank: a kernel spinlock and a kernel mutex differ in what may happen
+ * under them, not in what they exclude.
+ */
+public final class Lock {
+    private static final int STATE = 16;
+
+    private final LockRank rank;
+    private final int[] words = new int[32];
+
+    public Lock(LockRank rank) {
+        this.rank = rank;
+    }
+
+    /** Takes the lock; waits until it is free. */
+    public void lock() {
+        assert rank.isSpinning() || LockRank.Held.maySleep();
+        assert LockRank.Held.push(rank);
+        if (!Cells.cas(words, STATE, 0, 1)) {
+            Installed.WIRING.await(() -> Cells.cas(words, STATE, 0, 1));
+        }
+    }
+
+    /** Takes the lock if it is free. */
+    public boolean tryLock() {
+        if (!Cells.cas(words, STATE, 0, 1)) {
+            return false;
+        }
+        assert LockRank.Held.push(rank);
+        return true;
+    }
+
+    /** Lets go. */
+    public void unlock() {
+        assert LockRank.Held.pop(rank);
+        Cells.release(words, STATE, 0);
+        Installed.WIRING.signal();
+    }
+
+    /** Place in the lock order. */
+    public LockRank rank() {
+        return rank;
+    }
+}

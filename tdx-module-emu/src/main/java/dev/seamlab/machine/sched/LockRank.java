@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.machine.sched;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/**
+ * Every lock on the host side, outermost first. A thread may take a lock only if its rank is not
+ * lower than the rank of each lock it already holds; equal ranks nest only where noted. This list
+ * is the documentation; {@link Held} is the check, and it runs with assertions enabled.
+ *
+ * <pre>
+ *   rank            one per   kind      protects                                     never while holding it
+ *   TRUST_DOMAIN    TD        sleeping  the control plane's view of a TD's state     -
+ *   KVM             VM        sleeping  kvm->lock: vCPU creation, VM-wide steps      -
+ *   VCPU            vCPU      sleeping  vcpu->mutex; several nest by vCPU index      -
+ *   SLOTS           VM        sleeping  memslots, attributes; readers use a snapshot run a vCPU
+ *   GMEM            slot      sleeping  guest_memfd's pages against punching         -
+ *   CPU_HOTPLUG     host      sleeping  which CPUs are online                        -
+ *   TDX             host      sleeping  KeyID assignment and release                 -
+ *   CPU             CPU       pinned    which thread runs on a logical CPU           sleep, wait for a sleeping lock
+ *   MMU             VM        spinning  mirror EPT: faults share it, zaps own it     sleep, allocate with reclaim
+ *   PAGE_ALLOCATOR  node      spinning  free lists                                   sleep
+ *   PAMT            host      spinning  0-to-1 and 1-to-0 of a range's refcount      sleep, allocate at all
+ * </pre>
+ *
+ * <p>PAGE_ALLOCATOR stands before PAMT on purpose: allocating under the PAMT lock breaks the order
+ * and is caught. Locks inside the module are not here: they are try-locks and answer BUSY, so they
+ * cannot deadlock with these. Source: facts, Linux sheet section 5.1.
+ */
+public enum LockRank {
+    TRUST_DOMAIN(false),
+    KVM(false),
+    VCPU(false),
+    SLOTS(false),
+    GMEM(false),
+    CPU_HOTPLUG(false),
+    TDX(false),
+    CPU(false),
+    MMU(true),
+    PAGE_ALLOCATOR(true),
+    PAMT(true);
+
+    private final boolean spinning;
+
+    LockRank(boolean spinning) {
+        this.spinning = spinning;
+    }
+
+    /** Whether a holder must not sleep. */
+    public boolean isSpinning() {
+        return spinning;
+    }
+
+    /** The locks that the current thread holds; kept only while assertions are enabled. */
+    public static final class Held {
+        private static final ThreadLocal<Deque<LockRank>> STACK =
+                ThreadLocal.withInitial(ArrayDeque::new);
+
+        private Held() {}
+
+        /** Whether the current thread holds a lock of this rank. Use in an {@code assert}. */
+        public static boolean isHeld(LockRank rank) {
+            return STACK.get().contains(rank);
+        }
+
+        /** Whether the current thread may go to sleep: no spinning lock, no CPU. */
+        public static boolean maySleep() {
+            for (LockRank rank : STACK.get()) {
+                if (rank.isSpinning() || rank == CPU) {
+                    throw new AssertionError("would sleep while holding " + rank);
+                }
+            }
+            return true;
+        }
+
+        /** Whether the current thread may allocate with reclaim: it holds no spinning lock. */
+        public static boolean mayReclaim() {
+            for (LockRank rank : STACK.get()) {
+                if (rank.isSpinning()) {
+                    throw new AssertionError("would allocate with reclaim while holding " + rank);
+                }
+            }
+            return true;
+        }
+
+        /** Notes that the current thread took a lock. Fails where that breaks the order. */
+        public static boolean push(LockRank rank) {
+            Deque<LockRank> stack = STACK.get();
+            for (LockRank held : stack) {
+                boolean nests = held == rank && rank != VCPU;
+                if (held.compareTo(rank) > 0 || nests) {
+                    throw new AssertionError("lock order: " + rank + " taken after " + held);
+                }
+            }
+            stack.push(rank);
+            return true;
+        }
+
+        /** Notes that the current thread let go of a lock. */
+        public static boolean pop(LockRank rank) {
+            if (!STACK.get().removeFirstOccurrence(rank)) {
+                throw new AssertionError("unlock of " + rank + ", which this thread does not hold");
+            }
+            return true;
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.machine.sched;
+
+import java.time.Duration;
+import java.util.function.BooleanSupplier;
+
+/** Waiting, waking, time and threads, as the wiring of this JVM provides them. */
+public final class Waits {
+    private Waits() {}
+
+    /**
+     * Returns once the condition holds. Must not be called while holding a spinning lock.
+     *
+     * @param condition reads shared words only, and has no effect
+     */
+    public static void until(BooleanSupplier condition) {
+        assert LockRank.Held.maySleep();
+        spinUntil(condition);
+    }
+
+    /** Like {@link #until}, for the holder of a spinning lock that waits for another CPU. */
+    public static void spinUntil(BooleanSupplier condition) {
+        Installed.WIRING.step(Wiring.Step.WAIT, 0);
+        Installed.WIRING.await(condition);
+    }
+
+    /**
+     * Waits for a condition, but not for ever.
+     *
+     * @return whether the condition holds
+     */
+    public static boolean until(BooleanSupplier condition, Duration atMost) {
+        assert LockRank.Held.maySleep();
+        Installed.WIRING.step(Wiring.Step.WAIT, 0);
+        return Installed.WIRING.await(condition, atMost.toNanos());
+    }
+
+    /** Call after changing a word that a waiter's condition reads. */
+    public static void changed() {
+        Installed.WIRING.step(Wiring.Step.SIGNAL, 0);
+        Installed.WIRING.signal();
+    }
+
+    /** Nanoseconds on a clock that only moves forward. */
+    public static long nanoTime() {
+        return Installed.WIRING.nanoTime();
+    }
+
+    /** Starts a logical thread. */
+    public static Thread start(String name, Runnable body) {
+        return Installed.WIRING.start(name, body);
+    }
+}
