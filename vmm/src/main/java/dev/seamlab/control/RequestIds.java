@@ -4,8 +4,6 @@ package dev.seamlab.control;
 import com.google.protobuf.Message;
 import com.google.rpc.Code;
 import jakarta.inject.Singleton;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -44,7 +42,7 @@ final class RequestIds {
         if (id.isEmpty()) {
             return start.get();
         }
-        String digest = digest(request);
+        String digest = HexFormat.of().formatHex(Digests.sha256(request.toByteArray()));
         synchronized (this) {
             Seen first = seen.get(id);
             if (first == null) {
@@ -63,16 +61,6 @@ final class RequestIds {
                         Map.of("request_id", id));
             }
             return first.operation();
-        }
-    }
-
-    private static String digest(Message request) {
-        try {
-            return HexFormat.of()
-                    .formatHex(
-                            MessageDigest.getInstance("SHA-256").digest(request.toByteArray()));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("each Java platform has SHA-256", e);
         }
     }
 }

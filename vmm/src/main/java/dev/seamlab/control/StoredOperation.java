@@ -5,7 +5,7 @@ import com.google.longrunning.Operation;
 import com.google.protobuf.Any;
 import com.google.protobuf.Message;
 import com.google.rpc.Status;
-import dev.seamlab.v1.Progress;
+import dev.seamlab.v1.TrustDomain.State;
 import dev.seamlab.v1.TrustDomainOperationMetadata;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
@@ -20,7 +20,7 @@ final class StoredOperation {
     private final String verb;
     private final String trustDomain;
     private final CompletableFuture<Outcome> outcome = new CompletableFuture<>();
-    private volatile Supplier<Progress> progress = Progress::getDefaultInstance;
+    private volatile Supplier<State> state = () -> State.STATE_UNSPECIFIED;
     private volatile boolean cancelRequested;
 
     StoredOperation(String name, String verb, String trustDomain) {
@@ -52,20 +52,20 @@ final class StoredOperation {
         cancelRequested = true;
     }
 
-    /** Where the work tells how far it came. */
-    void reportProgressFrom(Supplier<Progress> source) {
-        progress = source;
+    /** Where the state of the trust domain comes from while the work goes on. */
+    void reportStateFrom(Supplier<State> source) {
+        state = source;
     }
 
     void succeed(Message response) {
-        Progress last = progress.get();
-        progress = () -> last;
+        State last = state.get();
+        state = () -> last;
         outcome.complete(new Outcome(response, null));
     }
 
     void fail(Status error) {
-        Progress last = progress.get();
-        progress = () -> last;
+        State last = state.get();
+        state = () -> last;
         outcome.complete(new Outcome(null, error));
     }
 
@@ -79,7 +79,7 @@ final class StoredOperation {
                                         TrustDomainOperationMetadata.newBuilder()
                                                 .setTrustDomain(trustDomain)
                                                 .setVerb(verb)
-                                                .setProgress(progress.get())
+                                                .setState(state.get())
                                                 .setCancelRequested(cancelRequested)
                                                 .build()));
         Outcome end = outcome.getNow(null);

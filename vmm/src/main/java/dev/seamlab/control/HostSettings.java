@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.control;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+
+/** How the host is started; settings {@code seamlab.*}. */
+@ConfigMapping(prefix = "seamlab")
+interface HostSettings {
+    /** Name of a built-in machine profile, or the path of a YAML file. */
+    @WithDefault("lab-16g")
+    String profile();
+
+    /** Which variant of each policy. */
+    @WithDefault("v4")
+    String preset();
+}
