@@ -230,18 +230,14 @@ final class NodePages {
     }
 
     /**
-     * Calls back for each used page whose GiB tells pages apart. Not under the lock: only for a
-     * host at rest.
+     * Calls back for each page whose GiB tells pages apart. Not under the lock: only for a host at
+     * rest.
      */
-    void forEachDetailedUse(PageAllocator.PageVisitor visitor) {
+    void forEachDetailedPage(PageAllocator.PageVisitor visitor) {
         for (GibPages gib : gibs) {
-            if (!gib.isDetailed()) {
-                continue;
-            }
-            for (int offset = 0; offset < GibPages.PAGES; offset++) {
-                PageUse use = gib.useOf(offset);
-                if (use != null) {
-                    visitor.page(gib.firstPfn() + offset, use);
+            for (int offset = 0; gib.isDetailed() && offset < GibPages.PAGES; offset++) {
+                if (gib.isPresent(offset)) {
+                    visitor.page(gib.firstPfn() + offset, gib.useOf(offset));
                 }
             }
         }

@@ -37,10 +37,15 @@ public final class PageAllocator {
     private final long totalPages;
     private volatile AllocationGate gate = AllocationGate.OPEN;
 
-    /** Receives one used page. */
+    /** Receives one page. */
     @FunctionalInterface
     public interface PageVisitor {
-        void page(@Pfn long pfn, PageUse use);
+        /**
+         * Looks at a page.
+         *
+         * @param use what it is used for; null where it is free
+         */
+        void page(@Pfn long pfn, @Nullable PageUse use);
     }
 
     /**
@@ -216,12 +221,12 @@ public final class PageAllocator {
     }
 
     /**
-     * Shows each used page, apart from whole GiBs of one use (they are parts of PAMT chunks or of
-     * huge refcount arrays). Only for a host at rest.
+     * Shows each page, ascending within a node, apart from whole GiBs that are free or all of one
+     * use: those never held anything smaller than a GiB. Only for a host at rest.
      */
-    public void forEachUsedPage(PageVisitor visitor) {
+    public void forEachPage(PageVisitor visitor) {
         for (NodePages node : nodes) {
-            node.forEachDetailedUse(visitor);
+            node.forEachDetailedPage(visitor);
         }
     }
 
