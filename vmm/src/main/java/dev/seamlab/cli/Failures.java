@@ -6,7 +6,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.Status;
-import dev.seamlab.machine.profile.InvalidProfileException;
+import dev.seamlab.control.BadSettingException;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import java.util.stream.Collectors;
@@ -32,8 +32,8 @@ final class Failures {
         return switch (e) {
             case CommandFailure failure -> failure;
             case StatusRuntimeException refused -> of(refused);
-            case InvalidProfileException bad ->
-                    new CommandFailure(ExitCodes.BAD_INPUT, message(bad));
+            case BadSettingException bad ->
+                    new CommandFailure(ExitCodes.BAD_INPUT, "--" + message(bad));
             default -> new CommandFailure(ExitCodes.INTERNAL, "unexpected error: " + e);
         };
     }

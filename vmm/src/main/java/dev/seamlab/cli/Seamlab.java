@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  seamlab demo                         three trust domains, from birth to death",
-            "  seamlab serve --profile lab-16g      a server on 127.0.0.1:9870",
+            "  seamlab serve --profile laptop-16g      a server on 127.0.0.1:9870",
             "  seamlab td create --id web --memory 256M --guest boot-lazy --start",
             "  seamlab td watch web",
             "",

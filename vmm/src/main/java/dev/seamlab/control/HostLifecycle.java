@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.control;
 
-import dev.seamlab.machine.profile.InvalidProfileException;
 import dev.seamlab.v1.AuditReport;
 import dev.seamlab.vmm.Finding;
 import dev.seamlab.vmm.Outcome;
@@ -41,7 +40,7 @@ class HostLifecycle {
     HostLifecycle(HostSettings settings) {
         try {
             setup = HostSetup.of(settings.profile(), settings.preset());
-        } catch (InvalidProfileException e) {
+        } catch (BadSettingException e) {
             throw new PreventFurtherStepsException("seamlab: " + e.getMessage(), BAD_INPUT);
         }
         vmm =

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.control;
 
+import dev.seamlab.machine.profile.BuiltInProfiles;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 
@@ -8,7 +9,7 @@ import io.smallrye.config.WithDefault;
 @ConfigMapping(prefix = "seamlab")
 interface HostSettings {
     /** Name of a built-in machine profile, or the path of a YAML file. */
-    @WithDefault("lab-16g")
+    @WithDefault(BuiltInProfiles.DEFAULT)
     String profile();
 
     /** Which variant of each policy. */
