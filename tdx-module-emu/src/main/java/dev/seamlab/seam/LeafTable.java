@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.seam;
+
+import dev.seamlab.seam.abi.Leaf;
+import dev.seamlab.seam.core.LeafHandler;
+import dev.seamlab.seam.core.ModuleState;
+import dev.seamlab.seam.sys.SysLeaves;
+import java.util.EnumSet;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Dispatch: leaf to handler. A leaf without a row is unknown to this module, as migration and
+ * service-TD leaves are to a module built without them. In which operation states of a TD a leaf is
+ * legal stands in {@link dev.seamlab.seam.td.OpStateRules}, which S-EPT states it accepts in {@link
+ * dev.seamlab.seam.sept.SeptRules}.
+ */
+final class LeafTable {
+    /** Leaves that run before the module is ready (facts: section 1.1). */
+    private static final Set<Leaf> BEFORE_READY =
+            EnumSet.of(
+                    Leaf.SYS_INFO,
+                    Leaf.SYS_RD,
+                    Leaf.SYS_RDALL,
+                    Leaf.SYS_INIT,
+                    Leaf.SYS_LP_INIT,
+                    Leaf.SYS_CONFIG,
+                    Leaf.SYS_KEY_CONFIG,
+                    Leaf.SYS_LP_SHUTDOWN,
+                    Leaf.SYS_UPDATE);
+
+    private final @Nullable LeafHandler[] handlers =
+            new @Nullable LeafHandler[Leaf.values().length];
+
+    LeafTable(ModuleState state) {
+        SysLeaves.register(state, this::row);
+    }
+
+    /** What runs a leaf, or null where this module does not know it. */
+    @Nullable LeafHandler handler(Leaf leaf) {
+        return handlers[leaf.ordinal()];
+    }
+
+    /** Whether a leaf runs before the module is ready. */
+    static boolean runsBeforeReady(Leaf leaf) {
+        return BEFORE_READY.contains(leaf);
+    }
+
+    private void row(Leaf leaf, LeafHandler handler) {
+        assert handlers[leaf.ordinal()] == null : "two rows for " + leaf;
+        handlers[leaf.ordinal()] = handler;
+    }
+}

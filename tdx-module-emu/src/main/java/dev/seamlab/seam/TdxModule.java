@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.seam;
+
+import static dev.seamlab.seam.abi.StatusCode.OPERAND_INVALID;
+import static dev.seamlab.seam.abi.StatusCode.SYS_NOT_READY;
+import static dev.seamlab.seam.abi.StatusCode.SYS_SHUTDOWN;
+
+import dev.seamlab.machine.LogicalCpu;
+import dev.seamlab.machine.Machine;
+import dev.seamlab.machine.Registers;
+import dev.seamlab.machine.Seam;
+import dev.seamlab.seam.abi.Leaf;
+import dev.seamlab.seam.abi.Operand;
+import dev.seamlab.seam.core.Call;
+import dev.seamlab.seam.core.LeafHandler;
+import dev.seamlab.seam.core.ModuleState;
+import dev.seamlab.seam.core.SysState;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The emulated TDX module: decodes RAX, decides whether the leaf may run in the module's state, and
+ * runs it (facts: module ABI section 1.1). Load it with {@link Machine#load}.
+ */
+public final class TdxModule implements Seam {
+    private static final int VERSION_SHIFT = 16;
+    private static final int RESERVED_SHIFT = 24;
+
+    private final ModuleState state;
+    private final LeafTable leaves;
+    private final SeamcallListener listener;
+
+    public TdxModule(Machine machine) {
+        this(machine, SeamcallListener.NONE);
+    }
+
+    public TdxModule(Machine machine, SeamcallListener listener) {
+        this.state = new ModuleState(machine);
+        this.leaves = new LeafTable(state);
+        this.listener = listener;
+    }
+
+    @Override
+    public long call(LogicalCpu cpu, Registers regs) {
+        long rax = regs.rax();
+        long status = dispatch(cpu, regs, rax);
+        regs.rax(status);
+        listener.completed(cpu.index(), (int) rax & 0xFFFF, status);
+        return status;
+    }
+
+    /** A read-only look inside; not part of the ABI, for auditors and tests. */
+    public ModuleView view() {
+        return new ModuleView(state);
+    }
+
+    private long dispatch(LogicalCpu cpu, Registers regs, long rax) {
+        if (rax >>> RESERVED_SHIFT != 0) {
+            return OPERAND_INVALID.with(Operand.RAX);
+        }
+        int version = (int) (rax >>> VERSION_SHIFT);
+        @Nullable Leaf leaf = Leaf.of((int) rax & 0xFFFF);
+        // A leaf with versions judges its own; an unknown leaf has none.
+        if (version > 0 && (leaf == null || leaf.maxVersion() == 0)) {
+            return OPERAND_INVALID.with(Operand.RAX);
+        }
+        SysState sys = state.sysState();
+        if (sys == SysState.SHUTDOWN && leaf != Leaf.SYS_LP_SHUTDOWN) {
+            return SYS_SHUTDOWN.word();
+        }
+        if (sys != SysState.READY && (leaf == null || !LeafTable.runsBeforeReady(leaf))) {
+            return SYS_NOT_READY.word();
+        }
+        LeafHandler handler = leaf == null ? null : leaves.handler(leaf);
+        if (handler == null) {
+            return OPERAND_INVALID.with(Operand.RAX);
+        }
+        Call call = state.call(cpu.index());
+        call.begin(regs, version);
+        try {
+            return handler.execute(call);
+        } finally {
+            call.end();
+        }
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.seam.core;
+
+import dev.seamlab.machine.Machine;
+import dev.seamlab.machine.PhysicalMemory;
+import dev.seamlab.machine.SparsePages;
+import dev.seamlab.machine.profile.MachineProfile;
+import dev.seamlab.machine.sched.Cells;
+import dev.seamlab.seam.key.CacheWriteBack;
+import dev.seamlab.seam.key.KeyOwnership;
+import dev.seamlab.seam.pamt.Pamt;
+import dev.seamlab.seam.td.Tdr;
+import dev.seamlab.seam.td.Tdvps;
+import java.util.List;
+
+/**
+ * The module's global data (facts: module ABI sections 1.1, 4 and 7.4).
+ *
+ * <pre>
+ *   word                 guarded by
+ *   sys state            global lock
+ *   configured packages  global lock
+ *   initialised CPUs     each CPU writes its own word
+ *   PAMT                 set once by SYS.CONFIG under the global lock
+ * </pre>
+ */
+public final class ModuleState {
+    /** Index of the global lock in {@link #locks}. */
+    public static final int GLOBAL_LOCK = 0;
+
+    /** Index of the lock of a package's key programming port in {@link #locks}, plus package. */
+    public static final int KEY_PORT_LOCK = 16;
+
+    private static final int SYS_STATE = 16;
+    private static final SysState[] STATES = SysState.values();
+
+    private final Machine machine;
+    private final MachineProfile profile;
+    private final PhysicalMemory memory;
+    private final AddressRules addresses;
+    private final Call[] calls;
+    private final KeyOwnership keys;
+    private final CacheWriteBack[] writeBack;
+    private final SparsePages<Tdr> tds = new SparsePages<>();
+    private final SparsePages<Tdvps> vcpus = new SparsePages<>();
+    private final long[] locks = new long[64];
+    private final int[] words = new int[32];
+    private final int[] initialisedCpus;
+    private volatile Pamt pamt = new Pamt(List.of(), false);
+
+    // guarded by the global lock
+    private int globalHkid;
+    private long configuredPackages;
+
+    public ModuleState(Machine machine) {
+        this.machine = machine;
+        this.profile = machine.profile();
+        this.memory = machine.memory();
+        this.addresses = new AddressRules(profile);
+        this.keys = new KeyOwnership(profile.keyIds());
+        this.calls = new Call[profile.cpus()];
+        for (int i = 0; i < calls.length; i++) {
+            calls[i] = new Call(machine.cpus().get(i));
+        }
+        this.initialisedCpus = new int[calls.length];
+        this.writeBack = new CacheWriteBack[profile.packages()];
+        for (int i = 0; i < writeBack.length; i++) {
+            writeBack[i] = new CacheWriteBack();
+        }
+    }
+
+    /** The hardware. */
+    public Machine machine() {
+        return machine;
+    }
+
+    /** What the hardware and the module are. */
+    public MachineProfile profile() {
+        return profile;
+    }
+
+    /** Contents of memory. */
+    public PhysicalMemory memory() {
+        return memory;
+    }
+
+    /** What makes an address operand valid. */
+    public AddressRules addresses() {
+        return addresses;
+    }
+
+    /** Frame of a CPU's calls. */
+    public Call call(int cpu) {
+        return calls[cpu];
+    }
+
+    /** Words that hold the global locks. */
+    public long[] locks() {
+        return locks;
+    }
+
+    /** Where the module stands. */
+    public SysState sysState() {
+        return STATES[Cells.acquire(words, SYS_STATE)];
+    }
+
+    /** Moves on. */
+    public void sysState(SysState next) {
+        Cells.release(words, SYS_STATE, next.ordinal());
+    }
+
+    /** Whether SYS.LP.INIT ran on a CPU. */
+    public boolean isInitialised(int cpu) {
+        return Cells.acquire(initialisedCpus, cpu) != 0;
+    }
+
+    /** SYS.LP.INIT ran on a CPU. */
+    public void initialised(int cpu) {
+        Cells.release(initialisedCpus, cpu, 1);
+    }
+
+    /** Whether SYS.LP.INIT ran on every CPU of the machine. */
+    public boolean allCpusInitialised() {
+        for (int cpu = 0; cpu < initialisedCpus.length; cpu++) {
+            if (!isInitialised(cpu)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** A bit for each package. */
+    public long allPackages() {
+        return (1L << profile.packages()) - 1;
+    }
+
+    /** Packages on which SYS.KEY.CONFIG ran, a bit each. */
+    public long configuredPackages() {
+        return configuredPackages;
+    }
+
+    /** SYS.KEY.CONFIG ran on a package. */
+    public void configurePackage(int packageIndex) {
+        configuredPackages |= 1L << packageIndex;
+    }
+
+    /** KeyID of the module's own data. */
+    public int globalHkid() {
+        return globalHkid;
+    }
+
+    /** Sets the KeyID of the module's own data. */
+    public void globalHkid(int hkid) {
+        globalHkid = hkid;
+    }
+
+    /** Who has which KeyID. */
+    public KeyOwnership keys() {
+        return keys;
+    }
+
+    /** Cache write-back of a package. */
+    public CacheWriteBack writeBack(int packageIndex) {
+        return writeBack[packageIndex];
+    }
+
+    /** Metadata of the regions; empty before SYS.CONFIG. */
+    public Pamt pamt() {
+        return pamt;
+    }
+
+    /** Sets the regions; SYS.CONFIG. */
+    public void pamt(Pamt configured) {
+        pamt = configured;
+    }
+
+    /** TDs by TDR page. */
+    public SparsePages<Tdr> tds() {
+        return tds;
+    }
+
+    /** vCPUs by TDVPR page. */
+    public SparsePages<Tdvps> vcpus() {
+        return vcpus;
+    }
+}

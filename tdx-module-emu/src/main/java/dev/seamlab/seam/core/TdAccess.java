@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.seam.core;
+
+import static dev.seamlab.seam.abi.StatusCode.OPERAND_BUSY;
+import static dev.seamlab.seam.abi.StatusCode.OP_STATE_INCORRECT;
+import static dev.seamlab.seam.abi.StatusCode.TDCS_NOT_ALLOCATED;
+import static dev.seamlab.seam.abi.StatusCode.TD_FATAL;
+import static dev.seamlab.seam.abi.StatusCode.TD_KEYS_NOT_CONFIGURED;
+
+import dev.seamlab.machine.Addresses;
+import dev.seamlab.seam.abi.Leaf;
+import dev.seamlab.seam.abi.LifecycleState;
+import dev.seamlab.seam.abi.Operand;
+import dev.seamlab.seam.abi.PageInfo;
+import dev.seamlab.seam.abi.PageType;
+import dev.seamlab.seam.abi.Status;
+import dev.seamlab.seam.pamt.PageRef;
+import dev.seamlab.seam.td.OpStateRules;
+import dev.seamlab.seam.td.Tdcs;
+import dev.seamlab.seam.td.Tdr;
+import dev.seamlab.seam.td.Tdvps;
+import java.util.Objects;
+
+/**
+ * The ways to a TD and its vCPUs: by the TDR or TDVPR that a leaf names, or by the owner of a page.
+ * What was found stands in the call's slots.
+ */
+public final class TdAccess {
+    private final ModuleState state;
+    private final PageAccess pages;
+
+    public TdAccess(ModuleState state, PageAccess pages) {
+        this.state = state;
+        this.pages = pages;
+    }
+
+    /** The TD of a TDR that the leaf names. */
+    public long byTdr(Call call, long hpa, Operand operand, boolean alone) {
+        long status = pages.used4k(call, call.tdrPage(), hpa, operand, PageType.TDR, alone);
+        if (status == Status.SUCCESS) {
+            call.tdr(td(hpa));
+        }
+        return status;
+    }
+
+    /**
+     * The TD that owns a page, by an implicit lock on its TDR.
+     *
+     * @param page metadata of the page, locked
+     */
+    public long byOwner(Call call, PageRef page, boolean alone) {
+        long hpa = Addresses.hpa(page.owner());
+        if (!state.pamt()
+                .lockImplicit(call.locks(), call.tdrPage(), hpa, PageInfo.LEVEL_4K, alone)) {
+            return OPERAND_BUSY.with(Operand.TDR);
+        }
+        call.tdr(td(hpa));
+        return Status.SUCCESS;
+    }
+
+    /** The vCPU of a TDVPR that the leaf names, then its TD by an implicit lock. */
+    public long byTdvpr(Call call, long hpa, Operand operand, boolean vcpuAlone, boolean tdAlone) {
+        long status = pages.used4k(call, call.page(), hpa, operand, PageType.TDVPR, vcpuAlone);
+        if (status != Status.SUCCESS) {
+            return status;
+        }
+        Tdvps vcpu = state.vcpus().get(Addresses.pfn(hpa));
+        call.tdvps(Objects.requireNonNull(vcpu, "TDVPR page without vCPU"));
+        return byOwner(call, call.page(), tdAlone);
+    }
+
+    /**
+     * Whether the TD is in a state in which the leaf may run: key, control structure, operation
+     * state (facts: section 1.3).
+     *
+     * @param lock whether to hold the operation state share-locked; leaves that own the TDR need
+     *     not
+     */
+    public long checkState(Call call, Leaf leaf, boolean lock) {
+        Tdr tdr = call.tdr();
+        if (tdr.isFatal()) {
+            return TD_FATAL.word();
+        }
+        if (tdr.lifecycle() != LifecycleState.KEYS_CONFIGURED) {
+            return TD_KEYS_NOT_CONFIGURED.word();
+        }
+        Tdcs tdcs = tdr.tdcs();
+        if (tdcs == null) {
+            return TDCS_NOT_ALLOCATED.word();
+        }
+        if (lock && !call.locks().share(tdcs.locks(), Tdcs.OP_STATE_LOCK)) {
+            return OPERAND_BUSY.with(Operand.OP_STATE);
+        }
+        if (!OpStateRules.allows(leaf, tdcs.opState())) {
+            return OP_STATE_INCORRECT.withDetail(tdcs.opState().ordinal());
+        }
+        call.tdcs(tdcs);
+        return Status.SUCCESS;
+    }
+
+    private Tdr td(long hpa) {
+        Tdr tdr = state.tds().get(Addresses.pfn(hpa));
+        return Objects.requireNonNull(tdr, "TDR page without TD");
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.seam.lock;
+
+import dev.seamlab.machine.sched.Cells;
+
+/**
+ * A share/exclusive try-lock in the low 16 bits of a word. The bits above belong to whoever owns
+ * the word and are left alone (facts: module ABI section 12.1).
+ *
+ * <pre>
+ *    15           2   1    0
+ *   +--------------+----+----+
+ *   | readers      | HP | EX |
+ *   +--------------+----+----+
+ * </pre>
+ *
+ * <p>HP is host priority: a host attempt that fails sets it, a later successful one clears it, and
+ * while it is set every guest attempt fails, also on a free lock. Locks that no guest ever takes
+ * carry the bit without effect.
+ */
+public final class SharexLock {
+    /** Bits of the word that are the lock. */
+    public static final long MASK = 0xFFFF;
+
+    /** How a guest attempt ended. */
+    public static final int TAKEN = 0;
+
+    public static final int BUSY = 1;
+    public static final int HOST_PRIORITY_BUSY = 2;
+
+    private static final long EXCLUSIVE = 1;
+    private static final long HOST_PRIORITY = 2;
+    private static final long READER = 4;
+    private static final long READERS = MASK & -READER;
+
+    private SharexLock() {}
+
+    /** Host: joins the readers unless somebody owns the lock. */
+    public static boolean tryShare(long[] words, int at) {
+        while (true) {
+            long seen = Cells.acquire(words, at);
+            if ((seen & EXCLUSIVE) != 0) {
+                if (markWanted(words, at, seen)) {
+                    return false;
+                }
+            } else if (Cells.cas(words, at, seen, (seen & ~HOST_PRIORITY) + READER)) {
+                return true;
+            }
+        }
+    }
+
+    /** Host: takes the lock alone if nobody has it in any way. */
+    public static boolean tryExclusive(long[] words, int at) {
+        while (true) {
+            long seen = Cells.acquire(words, at);
+            if ((seen & (EXCLUSIVE | READERS)) != 0) {
+                if (markWanted(words, at, seen)) {
+                    return false;
+                }
+            } else if (Cells.cas(words, at, seen, (seen & ~HOST_PRIORITY) | EXCLUSIVE)) {
+                return true;
+            }
+        }
+    }
+
+    /** Host: turns the only reader, the caller, into the owner. On failure it stays a reader. */
+    public static boolean tryUpgrade(long[] words, int at) {
+        while (true) {
+            long seen = Cells.acquire(words, at);
+            assert (seen & READERS) != 0 : "upgrade by somebody who is no reader";
+            if ((seen & READERS) != READER) {
+                if (markWanted(words, at, seen)) {
+                    return false;
+                }
+            } else if (Cells.cas(words, at, seen, (seen & ~MASK) | EXCLUSIVE)) {
+                return true;
+            }
+        }
+    }
+
+    /** Guest: joins the readers. Returns {@link #TAKEN} or why not. */
+    public static int tryShareAsGuest(long[] words, int at) {
+        while (true) {
+            long seen = Cells.acquire(words, at);
+            if ((seen & HOST_PRIORITY) != 0) {
+                return HOST_PRIORITY_BUSY;
+            }
+            if ((seen & EXCLUSIVE) != 0) {
+                return BUSY;
+            }
+            if (Cells.cas(words, at, seen, seen + READER)) {
+                return TAKEN;
+            }
+        }
+    }
+
+    /** Guest: takes the lock alone. Returns {@link #TAKEN} or why not. */
+    public static int tryExclusiveAsGuest(long[] words, int at) {
+        while (true) {
+            long seen = Cells.acquire(words, at);
+            if ((seen & HOST_PRIORITY) != 0) {
+                return HOST_PRIORITY_BUSY;
+            }
+            if ((seen & (EXCLUSIVE | READERS)) != 0) {
+                return BUSY;
+            }
+            if (Cells.cas(words, at, seen, seen | EXCLUSIVE)) {
+                return TAKEN;
+            }
+        }
+    }
+
+    /** Leaves the readers. */
+    public static void releaseShare(long[] words, int at) {
+        long before = Cells.getAndAdd(words, at, -READER);
+        assert (before & READERS) != 0 : "release by somebody who is no reader";
+    }
+
+    /** Gives up sole ownership. */
+    public static void releaseExclusive(long[] words, int at) {
+        long before = Cells.getAndClearBits(words, at, EXCLUSIVE);
+        assert (before & EXCLUSIVE) != 0 : "release of a lock that nobody owns";
+    }
+
+    /** Whether anybody has the lock in any way. */
+    public static boolean isHeld(long word) {
+        return (word & (EXCLUSIVE | READERS)) != 0;
+    }
+
+    private static boolean markWanted(long[] words, int at, long seen) {
+        return (seen & HOST_PRIORITY) != 0 || Cells.cas(words, at, seen, seen | HOST_PRIORITY);
+    }
+}

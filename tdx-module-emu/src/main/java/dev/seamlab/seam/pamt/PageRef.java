@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.seam.pamt;
+
+import dev.seamlab.machine.Hpa;
+import dev.seamlab.machine.Pfn;
+import dev.seamlab.machine.sched.Cells;
+import dev.seamlab.seam.abi.PageInfo;
+import dev.seamlab.seam.abi.PageType;
+import dev.seamlab.seam.lock.SharexLock;
+
+/**
+ * The PAMT entry at which a walk ended. One slot per purpose and logical CPU, used again for every
+ * call. Writing needs the entry's exclusive lock, except for BEPOCH, which leaves write under the
+ * S-EPT locks (facts: section 12.2).
+ */
+public final class PageRef {
+    private static final long[] NOWHERE = new long[PamtEntry.WORDS];
+
+    private @Hpa long hpa;
+    private int level;
+    private long[] words = NOWHERE;
+    private int at;
+    private GibBlock.@org.jspecify.annotations.Nullable Storage block;
+
+    void point(@Hpa long address, int reached, GibBlock.Storage storage, long[] array, int index) {
+        hpa = address;
+        level = reached;
+        block = storage;
+        words = array;
+        at = index;
+    }
+
+    /** Address that was asked for. */
+    public @Hpa long hpa() {
+        return hpa;
+    }
+
+    /** Page frame that was asked for. */
+    public @Pfn long pfn() {
+        return hpa >>> 12;
+    }
+
+    /** Level of the entry, see {@link PageInfo}. */
+    public int level() {
+        return level;
+    }
+
+    /** Type, as a number: {@link PageType#code}. */
+    public int typeCode() {
+        return PamtEntry.typeCode(Cells.acquire(words, at));
+    }
+
+    /** Whether the entry has a type. */
+    public boolean is(PageType type) {
+        return typeCode() == type.code();
+    }
+
+    /** TDR page frame of the owner; 0 for pages without one. */
+    public @Pfn long owner() {
+        return PamtEntry.owner(Cells.acquire(words, at));
+    }
+
+    /** Blocking epoch. */
+    public long bepoch() {
+        return Cells.acquire(words, at + 1);
+    }
+
+    /** Stores the blocking epoch. */
+    public void bepoch(long epoch) {
+        Cells.release(words, at + 1, epoch);
+    }
+
+    /** Gives the page to a TD, epoch 0, and counts it in its 2M range. */
+    public void assign(PageType type, @Pfn long owner) {
+        Cells.release(words, at + 1, 0);
+        write(PamtEntry.of(type, owner));
+        count(1);
+    }
+
+    /**
+     * Takes the page from its owner. The owner field keeps its last value, as in the module, where
+     * RDMD shows it.
+     *
+     * @return {@link PageInfo#REMOVAL_HINT} if the 2M range has no used page left, else 0
+     */
+    public long free() {
+        write(PamtEntry.of(PageType.NDA, owner()));
+        return count(-1);
+    }
+
+    /** First word without its lock; for the pair operations of {@link Pamt}. */
+    void write(long word0) {
+        Cells.release(words, at, (Cells.acquire(words, at) & SharexLock.MASK) | word0);
+    }
+
+    void writeSecond(long word1) {
+        Cells.release(words, at + 1, word1);
+    }
+
+    long word0() {
+        return Cells.acquire(words, at);
+    }
+
+    long word1() {
+        return Cells.acquire(words, at + 1);
+    }
+
+    long[] words() {
+        return words;
+    }
+
+    int at() {
+        return at;
+    }
+
+    GibBlock.Storage block() {
+        return java.util.Objects.requireNonNull(block);
+    }
+
+    /** Adds to the used-page count of the pair node; only Dynamic PAMT has such nodes. */
+    private long count(int delta) {
+        if (level != PageInfo.LEVEL_4K) {
+            return 0;
+        }
+        int node = Pamt.rangeEntry(hpa);
+        long[] twoM = block().words;
+        if (PamtEntry.typeCode(Cells.acquire(twoM, node)) != PageType.PAMT.code()) {
+            return 0;
+        }
+        long before = Cells.getAndAdd(twoM, node + 1, delta);
+        assert PamtEntry.count(before) + delta >= 0 && PamtEntry.count(before) + delta <= 512
+                : "used pages of a range out of bounds";
+        return PamtEntry.count(before) + delta == 0 ? PageInfo.REMOVAL_HINT : 0;
+    }
+}

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.seam.pamt;
+
+import dev.seamlab.machine.Addresses;
+import dev.seamlab.machine.Hpa;
+import dev.seamlab.machine.Pfn;
+import dev.seamlab.machine.sched.Cells;
+import dev.seamlab.seam.abi.PageInfo;
+import dev.seamlab.seam.abi.PageType;
+import dev.seamlab.seam.lock.HeldLocks;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The metadata of all TDMRs: a directory of GiB blocks, the walk to an entry and its locks.
+ *
+ * <p>Explicit access (a page that a leaf was given) locks the 1G and 2M entries shared on the way
+ * and the entry it ends at as asked. Implicit access (a page found through another structure) locks
+ * that one entry only. Source: facts, module ABI section 4.5.
+ */
+public final class Pamt {
+    /** How a walk ended. */
+    public static final int FOUND = 0;
+
+    public static final int LOCKED = 1;
+    public static final int OUT_OF_RANGE = 2;
+
+    static final int PAGES_PER_GIB = 1 << (Addresses.GIB_SHIFT - Addresses.PAGE_SHIFT);
+    static final int BITMAP_WORDS_PER_GIB = PAGES_PER_GIB / Long.SIZE;
+
+    private static final int BITMAP_WORDS_PER_RANGE = Addresses.PAGES_PER_RANGE / Long.SIZE;
+    private static final int DIRECTORY_SHIFT = 39;
+    private static final int BLOCKS_PER_CHUNK = 512;
+
+    private final boolean dynamic;
+    private final List<Tdmr> tdmrs;
+    private final AtomicReferenceArray<@Nullable AtomicReferenceArray<@Nullable GibBlock>>
+            directory =
+                    new AtomicReferenceArray<>(
+                            1 << (Addresses.MAX_PHYSICAL_BITS - DIRECTORY_SHIFT));
+
+    public Pamt(List<Tdmr> tdmrs, boolean dynamic) {
+        this.tdmrs = List.copyOf(tdmrs);
+        this.dynamic = dynamic;
+    }
+
+    /** Whether SYS.CONFIG enabled Dynamic PAMT. */
+    public boolean dynamic() {
+        return dynamic;
+    }
+
+    /** The regions, ascending. */
+    public List<Tdmr> tdmrs() {
+        return tdmrs;
+    }
+
+    /** The region with this base address, or null. */
+    public @Nullable Tdmr tdmrAt(@Hpa long base) {
+        for (Tdmr tdmr : tdmrs) {
+            if (tdmr.base() == base) {
+                return tdmr;
+            }
+        }
+        return null;
+    }
+
+    /**
+     * Initialises metadata of the next {@code bytes} of a region; the caller holds its mutex. Whole
+     * blocks of 1 GiB become usable once their last byte is covered.
+     *
+     * @return address up to which metadata is initialised
+     */
+    public @Hpa long initialise(Tdmr tdmr, long bytes) {
+        @Hpa long from = tdmr.initialisedUpTo();
+        @Hpa long to = Math.min(tdmr.end(), from + bytes);
+        for (long gib = Addresses.alignDown(from, Addresses.GIB) + Addresses.GIB;
+                gib <= to;
+                gib += Addresses.GIB) {
+            publish(new GibBlock(gib - Addresses.GIB, tdmr));
+        }
+        tdmr.initialisedUpTo(to);
+        return to;
+    }
+
+    /** Whether the page lies in an initialised block. */
+    public boolean covers(@Hpa long hpa) {
+        return block(hpa) != null;
+    }
+
+    /**
+     * Explicit walk down to {@code target}, or to a leaf above it. On success the locks of the path
+     * are in {@code locks}; on failure none are.
+     *
+     * @param alone whether the entry reached is locked exclusively
+     * @return {@link #FOUND}, {@link #LOCKED} or {@link #OUT_OF_RANGE}
+     */
+    public int walk(HeldLocks locks, PageRef to, @Hpa long hpa, int target, boolean alone) {
+        GibBlock block = block(hpa);
+        if (block == null) {
+            return OUT_OF_RANGE;
+        }
+        GibBlock.Storage storage = block.storage();
+        long[] words = storage.words;
+        int mark = locks.mark();
+        if (!locks.share(words, GibBlock.ONE_GIB_ENTRY)) {
+            return LOCKED;
+        }
+        long oneG = Cells.acquire(words, GibBlock.ONE_GIB_ENTRY);
+        if (target == PageInfo.LEVEL_1G || PamtEntry.typeCode(oneG) != PageType.NDA.code()) {
+            to.point(hpa, PageInfo.LEVEL_1G, storage, words, GibBlock.ONE_GIB_ENTRY);
+            return finish(locks, mark, alone);
+        }
+        int range = rangeEntry(hpa);
+        if (!locks.share(words, range)) {
+            locks.releaseTo(mark);
+            return LOCKED;
+        }
+        int type = PamtEntry.typeCode(Cells.acquire(words, range));
+        PageType inner = dynamic ? PageType.PAMT : PageType.NDA;
+        if (target == PageInfo.LEVEL_2M || type != inner.code()) {
+            to.point(hpa, PageInfo.LEVEL_2M, storage, words, range);
+            return finish(locks, mark, alone);
+        }
+        long[] entries = entries(block, storage, hpa);
+        int page = pageEntry(hpa);
+        if (!locks.take(entries, page, alone)) {
+            locks.releaseTo(mark);
+            return LOCKED;
+        }
+        to.point(hpa, PageInfo.LEVEL_4K, storage, entries, page);
+        return FOUND;
+    }
+
+    /**
+     * Points at the entry of a page in use, found through another structure, without any lock. Used
+     * where a leaf reads or writes BEPOCH only.
+     */
+    public void locate(PageRef to, @Hpa long hpa, int level) {
+        GibBlock block = blockInUse(hpa);
+        GibBlock.Storage storage = block.storage();
+        switch (level) {
+            case PageInfo.LEVEL_1G ->
+                    to.point(hpa, level, storage, storage.words, GibBlock.ONE_GIB_ENTRY);
+            case PageInfo.LEVEL_2M -> to.point(hpa, level, storage, storage.words, rangeEntry(hpa));
+            default -> to.point(hpa, level, storage, entries(block, storage, hpa), pageEntry(hpa));
+        }
+    }
+
+    /** Implicit access: like {@link #locate}, and locks that entry. Returns false if it is busy. */
+    public boolean lockImplicit(
+            HeldLocks locks, PageRef to, @Hpa long hpa, int level, boolean alone) {
+        locate(to, hpa, level);
+        return locks.take(to.words(), to.at(), alone);
+    }
+
+    /**
+     * Dynamic PAMT: whether the page is reserved or serves as a PAMT page. False in static mode.
+     */
+    public boolean isMetadataPage(@Hpa long hpa) {
+        if (!dynamic) {
+            return false;
+        }
+        GibBlock block = block(hpa);
+        if (block == null) {
+            return false;
+        }
+        long[] bits = block.storage().bitmap;
+        int page = pageInGib(hpa);
+        return bits != null && (Cells.acquire(bits, page >>> 6) >>> page & 1) != 0;
+    }
+
+    /** Dynamic PAMT: marks a page as a PAMT page. Returns false if it already is one. */
+    public boolean claimMetadataPage(@Hpa long hpa) {
+        GibBlock block = blockInUse(hpa);
+        int page = pageInGib(hpa);
+        long bit = 1L << page;
+        return (Cells.getAndSetBits(block.bitmap(), page >>> 6, bit) & bit) == 0;
+    }
+
+    /** Dynamic PAMT: the page serves as PAMT no more. */
+    public void releaseMetadataPage(@Hpa long hpa) {
+        GibBlock block = blockInUse(hpa);
+        int page = pageInGib(hpa);
+        Cells.getAndClearBits(block.bitmap(), page >>> 6, 1L << page);
+    }
+
+    /**
+     * Whether no 4K page of a 2M range is in use: every bitmap bit zero (dynamic), or every 4K
+     * entry free (static). The caller holds the 2M entry exclusively.
+     */
+    public boolean isRangeFree(@Hpa long hpa) {
+        GibBlock block = blockInUse(hpa);
+        GibBlock.Storage storage = block.storage();
+        int range = rangeInGib(hpa);
+        if (dynamic) {
+            long[] bits = storage.bitmap;
+            if (bits == null) {
+                return true;
+            }
+            for (int i = 0; i < BITMAP_WORDS_PER_RANGE; i++) {
+                if (Cells.acquire(bits, range * BITMAP_WORDS_PER_RANGE + i) != 0) {
+                    return false;
+                }
+            }
+            return true;
+        }
+        long[] entries = storage.fourK.getAcquire(range);
+        if (entries == null) {
+            return !block.hasReserved(
+                    Addresses.alignDown(hpa, Addresses.RANGE_SIZE), Addresses.RANGE_SIZE);
+        }
+        return firstUsed(entries) < 0;
+    }
+
+    /** Dynamic PAMT: installs a page pair at a 2M entry that the caller holds exclusively. */
+    public void installPair(PageRef range, @Hpa long page0, @Hpa long page1) {
+        range.block()
+                .fourK
+                .setRelease(
+                        rangeInGib(range.hpa()),
+                        new long[PamtEntry.WORDS * Addresses.PAGES_PER_RANGE]);
+        range.writeSecond(PamtEntry.pairWord1(Addresses.pfn(page1), 0));
+        range.write(PamtEntry.pairWord0(Addresses.pfn(page0)));
+    }
+
+    /**
+     * Dynamic PAMT: which half of a range with a pair has the first page in use, or -1. The caller
+     * holds the 2M entry exclusively.
+     */
+    public int halfInUse(PageRef range) {
+        long[] entries =
+                Objects.requireNonNull(range.block().fourK.getAcquire(rangeInGib(range.hpa())));
+        int used = firstUsed(entries);
+        return used < 0 ? -1 : used / (Addresses.PAGES_PER_RANGE / 2);
+    }
+
+    /** Dynamic PAMT: takes the pair from a 2M entry, leaves it free and its pages unmarked. */
+    public void removePair(PageRef range) {
+        releaseMetadataPage(page0(range));
+        releaseMetadataPage(page1(range));
+        range.write(PamtEntry.of(PageType.NDA, 0));
+        range.writeSecond(0);
+        range.block().fourK.setRelease(rangeInGib(range.hpa()), null);
+    }
+
+    /** First page of the pair of a 2M entry. */
+    public static @Hpa long page0(PageRef range) {
+        return Addresses.hpa(PamtEntry.pairPage(range.word0()));
+    }
+
+    /** Second page of the pair of a 2M entry. */
+    public static @Hpa long page1(PageRef range) {
+        return Addresses.hpa(PamtEntry.pairPage(range.word1()));
+    }
+
+    /**
+     * Splits a leaf into 512 leaves of the level below, same type and owner, epoch 0. The caller
+     * holds the entry exclusively.
+     *
+     * @param page0 pair for a 2M leaf in dynamic mode, already claimed; else ignored
+     */
+    public void demote(PageRef leaf, @Hpa long page0, @Hpa long page1) {
+        @Pfn long owner = leaf.owner();
+        long child = PamtEntry.of(PageType.REG, owner);
+        if (leaf.level() == PageInfo.LEVEL_1G) {
+            fillRanges(leaf, child);
+            leaf.write(PamtEntry.of(PageType.NDA, 0));
+            return;
+        }
+        int range = rangeInGib(leaf.hpa());
+        if (dynamic) {
+            long[] entries = new long[PamtEntry.WORDS * Addresses.PAGES_PER_RANGE];
+            fill(entries, child);
+            leaf.block().fourK.setRelease(range, entries);
+            leaf.writeSecond(PamtEntry.pairWord1(Addresses.pfn(page1), Addresses.PAGES_PER_RANGE));
+            leaf.write(PamtEntry.pairWord0(Addresses.pfn(page0)));
+            return;
+        }
+        GibBlock block = blockInUse(leaf.hpa());
+        fill(block.staticEntries(range), child);
+        leaf.write(PamtEntry.of(PageType.NDA, 0));
+    }
+
+    /**
+     * Merges 512 leaves into one of the level above. The caller holds the entry of that level
+     * exclusively and has checked the children. In dynamic mode a promotion to 2M frees the pair,
+     * which {@link #page0} and {@link #page1} no longer show afterwards.
+     */
+    public void promote(PageRef parent, @Pfn long owner) {
+        int range = rangeInGib(parent.hpa());
+        if (parent.level() == PageInfo.LEVEL_1G) {
+            fillRanges(parent, PamtEntry.of(PageType.NDA, 0));
+        } else if (dynamic) {
+            releaseMetadataPage(page0(parent));
+            releaseMetadataPage(page1(parent));
+            parent.writeSecond(0);
+            parent.block().fourK.setRelease(range, null);
+        } else {
+            long[] entries = Objects.requireNonNull(parent.block().fourK.getAcquire(range));
+            fill(entries, PamtEntry.of(PageType.NDA, 0));
+        }
+        parent.write(PamtEntry.of(PageType.REG, owner));
+    }
+
+    /** Read-only look at the entry that decides about a page; for auditors. */
+    @Nullable PamtPage peek(@Pfn long pfn) {
+        @Hpa long hpa = Addresses.hpa(pfn);
+        GibBlock block = block(hpa);
+        if (block == null) {
+            return null;
+        }
+        GibBlock.Storage storage = block.peek();
+        boolean metadata = isMetadataPage(hpa);
+        if (storage == null) {
+            boolean reserved = block.hasReserved(hpa, Addresses.PAGE_SIZE);
+            return new PamtPage(
+                    reserved ? PageType.RSVD : PageType.NDA, 0, PageInfo.LEVEL_4K, 0, metadata);
+        }
+        long[] words = storage.words;
+        int at = GibBlock.ONE_GIB_ENTRY;
+        int level = PageInfo.LEVEL_1G;
+        if (PamtEntry.typeCode(Cells.acquire(words, at)) == PageType.NDA.code()) {
+            at = rangeEntry(hpa);
+            level = PageInfo.LEVEL_2M;
+            int type = PamtEntry.typeCode(Cells.acquire(words, at));
+            boolean inner = type == (dynamic ? PageType.PAMT : PageType.NDA).code();
+            long[] entries = storage.fourK.getAcquire(rangeInGib(hpa));
+            if (inner && entries != null) {
+                words = entries;
+                at = pageEntry(hpa);
+                level = PageInfo.LEVEL_4K;
+            }
+        }
+        long word0 = Cells.acquire(words, at);
+        return new PamtPage(
+                PageType.of(PamtEntry.typeCode(word0)),
+                PamtEntry.owner(word0),
+                level,
+                Cells.acquire(words, at + 1),
+                metadata);
+    }
+
+    /** Read-only look at the pair of the range of a page, or null; for auditors. */
+    @Nullable PamtPair peekPair(@Pfn long pfn) {
+        GibBlock block = block(Addresses.hpa(pfn));
+        GibBlock.Storage storage = block == null ? null : block.peek();
+        if (storage == null || !dynamic) {
+            return null;
+        }
+        int at = rangeEntry(Addresses.hpa(pfn));
+        long word0 = Cells.acquire(storage.words, at);
+        if (PamtEntry.typeCode(word0) != PageType.PAMT.code()) {
+            return null;
+        }
+        long word1 = Cells.acquire(storage.words, at + 1);
+        return new PamtPair(
+                PamtEntry.pairPage(word0), PamtEntry.pairPage(word1), PamtEntry.count(word1));
+    }
+
+    /** Whether some page of the GiB of a page was ever looked at; lets auditors skip the rest. */
+    boolean isTouched(@Pfn long pfn) {
+        GibBlock block = block(Addresses.hpa(pfn));
+        return block != null && block.peek() != null;
+    }
+
+    /** Index of the 2M entry of an address in its block's words. */
+    static int rangeEntry(@Hpa long hpa) {
+        return PamtEntry.WORDS * rangeInGib(hpa);
+    }
+
+    private static int rangeInGib(@Hpa long hpa) {
+        return (int) (hpa >>> Addresses.RANGE_SHIFT) & 511;
+    }
+
+    private static int pageEntry(@Hpa long hpa) {
+        return PamtEntry.WORDS * ((int) (hpa >>> Addresses.PAGE_SHIFT) & 511);
+    }
+
+    private static int pageInGib(@Hpa long hpa) {
+        return (int) (hpa >>> Addresses.PAGE_SHIFT) & (PAGES_PER_GIB - 1);
+    }
+
+    private static int finish(HeldLocks locks, int mark, boolean alone) {
+        if (alone && !locks.upgradeLast()) {
+            locks.releaseTo(mark);
+            return LOCKED;
+        }
+        return FOUND;
+    }
+
+    private long[] entries(GibBlock block, GibBlock.Storage storage, @Hpa long hpa) {
+        int range = rangeInGib(hpa);
+        long[] entries = storage.fourK.getAcquire(range);
+        if (entries != null) {
+            return entries;
+        }
+        assert !dynamic : "a range without page pair has no 4K entries";
+        return block.staticEntries(range);
+    }
+
+    private static int firstUsed(long[] entries) {
+        for (int page = 0; page < Addresses.PAGES_PER_RANGE; page++) {
+            long word = Cells.acquire(entries, PamtEntry.WORDS * page);
+            if (PamtEntry.typeCode(word) != PageType.NDA.code()) {
+                return page;
+            }
+        }
+        return -1;
+    }
+
+    private static void fill(long[] entries, long word0) {
+        for (int page = 0; page < Addresses.PAGES_PER_RANGE; page++) {
+            Cells.release(entries, PamtEntry.WORDS * page + 1, 0);
+            Cells.release(entries, PamtEntry.WORDS * page, word0);
+        }
+    }
+
+    private static void fillRanges(PageRef oneG, long word0) {
+        long[] words = oneG.words();
+        for (int range = 0; range < Addresses.PAGES_PER_RANGE; range++) {
+            Cells.release(words, PamtEntry.WORDS * range + 1, 0);
+            Cells.release(words, PamtEntry.WORDS * range, word0);
+        }
+    }
+
+    /** Block of a page that is in use or was checked to be covered. */
+    private GibBlock blockInUse(@Hpa long hpa) {
+        GibBlock block = block(hpa);
+        if (block == null) {
+            throw new AssertionError("page outside any region: " + Addresses.show(hpa));
+        }
+        return block;
+    }
+
+    private @Nullable GibBlock block(@Hpa long hpa) {
+        int chunkIndex = (int) (hpa >>> DIRECTORY_SHIFT);
+        AtomicReferenceArray<@Nullable GibBlock> chunk = directory.getAcquire(chunkIndex);
+        return chunk == null
+                ? null
+                : chunk.getAcquire((int) (hpa >>> Addresses.GIB_SHIFT) & (BLOCKS_PER_CHUNK - 1));
+    }
+
+    private void publish(GibBlock block) {
+        int chunkIndex = (int) (block.base >>> DIRECTORY_SHIFT);
+        AtomicReferenceArray<@Nullable GibBlock> chunk = directory.getAcquire(chunkIndex);
+        if (chunk == null) {
+            // Two regions of one 512 GiB chunk may be initialised at the same time.
+            directory.compareAndSet(chunkIndex, null, new AtomicReferenceArray<>(BLOCKS_PER_CHUNK));
+            chunk = directory.getAcquire(chunkIndex);
+        }
+        Objects.requireNonNull(chunk)
+                .setRelease(
+                        (int) (block.base >>> Addresses.GIB_SHIFT) & (BLOCKS_PER_CHUNK - 1), block);
+    }
+
+    @Override
+    public String toString() {
+        return (dynamic ? "dynamic" : "static") + Arrays.toString(tdmrs.toArray());
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.seam.sys;
+
+import static dev.seamlab.seam.abi.StatusCode.SYS_BUSY;
+import static dev.seamlab.seam.abi.StatusCode.SYS_LP_INIT_DONE;
+import static dev.seamlab.seam.abi.StatusCode.SYS_LP_INIT_NOT_PENDING;
+
+import dev.seamlab.seam.abi.Status;
+import dev.seamlab.seam.core.Call;
+import dev.seamlab.seam.core.LeafHandler;
+import dev.seamlab.seam.core.ModuleState;
+import dev.seamlab.seam.core.SysState;
+
+/** TDH.SYS.LP.INIT, once per logical CPU, on many at the same time (facts: section 1.4). */
+public final class SysLpInit implements LeafHandler {
+    private final ModuleState state;
+
+    public SysLpInit(ModuleState state) {
+        this.state = state;
+    }
+
+    @Override
+    public long execute(Call call) {
+        call.regs().rcx(0).rdx(0).r8(0);
+        if (!call.locks().share(state.locks(), ModuleState.GLOBAL_LOCK)) {
+            return SYS_BUSY.word();
+        }
+        if (state.sysState() != SysState.SYSINIT_DONE) {
+            return SYS_LP_INIT_NOT_PENDING.word();
+        }
+        if (state.isInitialised(call.cpu().index())) {
+            return SYS_LP_INIT_DONE.word();
+        }
+        state.initialised(call.cpu().index());
+        return Status.SUCCESS;
+    }
+}

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+/** TDH.VP.*: creation and association of vCPUs (facts: module ABI section 1.5). */
+@NullMarked
+package dev.seamlab.seam.vp;
+
+import org.jspecify.annotations.NullMarked;
