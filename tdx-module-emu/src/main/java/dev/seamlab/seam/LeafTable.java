@@ -4,7 +4,11 @@ package dev.seamlab.seam;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.core.LeafHandler;
 import dev.seamlab.seam.core.ModuleState;
+import dev.seamlab.seam.core.PageAccess;
+import dev.seamlab.seam.core.TdAccess;
 import dev.seamlab.seam.sys.SysLeaves;
+import dev.seamlab.seam.tdg.TdcallTable;
+import dev.seamlab.seam.vp.VpEnter;
 import java.util.EnumSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +38,8 @@ final class LeafTable {
 
     LeafTable(ModuleState state) {
         SysLeaves.register(state, this::row);
+        TdAccess tds = new TdAccess(state, new PageAccess(state));
+        row(Leaf.VP_ENTER, new VpEnter(state, tds, new TdcallTable(state)));
     }
 
     /** What runs a leaf, or null where this module does not know it. */
