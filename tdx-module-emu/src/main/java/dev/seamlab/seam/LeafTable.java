@@ -6,9 +6,12 @@ import dev.seamlab.seam.core.LeafHandler;
 import dev.seamlab.seam.core.ModuleState;
 import dev.seamlab.seam.core.PageAccess;
 import dev.seamlab.seam.core.TdAccess;
+import dev.seamlab.seam.mem.MemLeaves;
+import dev.seamlab.seam.mng.MngLeaves;
+import dev.seamlab.seam.mr.MrLeaves;
+import dev.seamlab.seam.phymem.PhymemLeaves;
 import dev.seamlab.seam.sys.SysLeaves;
-import dev.seamlab.seam.tdg.TdcallTable;
-import dev.seamlab.seam.vp.VpEnter;
+import dev.seamlab.seam.vp.VpLeaves;
 import java.util.EnumSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -37,9 +40,14 @@ final class LeafTable {
             new @Nullable LeafHandler[Leaf.values().length];
 
     LeafTable(ModuleState state) {
+        PageAccess pages = new PageAccess(state);
+        TdAccess tds = new TdAccess(state, pages);
         SysLeaves.register(state, this::row);
-        TdAccess tds = new TdAccess(state, new PageAccess(state));
-        row(Leaf.VP_ENTER, new VpEnter(state, tds, new TdcallTable(state)));
+        MngLeaves.register(state, pages, tds, this::row);
+        MemLeaves.register(state, pages, tds, this::row);
+        MrLeaves.register(state, tds, this::row);
+        VpLeaves.register(state, pages, tds, this::row);
+        PhymemLeaves.register(state, pages, tds, this::row);
     }
 
     /** What runs a leaf, or null where this module does not know it. */

@@ -36,18 +36,20 @@ import java.util.List;
  * <p>Checks of the platform (MISC_ENABLE, TSC_ADJUST, TSC, MONITOR FSM) always pass: the machine
  * has no such registers. The zero-step filter is not modelled either, see {@link GuestCpu}.
  */
-public final class VpEnter implements LeafHandler {
+final class VpEnter implements LeafHandler {
     private static final long HOST_RECOVERABILITY_HINT = 1L << 52;
     private static final long RESUME_L1 = 1L << 53;
     private static final long TDVPR = 0x000F_FFFF_FFFF_F000L;
 
     private final ModuleState state;
     private final TdAccess tds;
+    private final VcpuAssociation association;
     private final GuestCpu[] cpus;
 
-    public VpEnter(ModuleState state, TdAccess tds, Tdcalls leaves) {
+    VpEnter(ModuleState state, TdAccess tds, VcpuAssociation association, Tdcalls leaves) {
         this.state = state;
         this.tds = tds;
+        this.association = association;
         List<LogicalCpu> all = state.machine().cpus();
         this.cpus = new GuestCpu[all.size()];
         for (int i = 0; i < cpus.length; i++) {
@@ -98,20 +100,16 @@ public final class VpEnter implements LeafHandler {
      */
     private long associate(Call call) {
         Tdvps vcpu = call.tdvps();
-        if (vcpu.pageCount() < state.profile().module().tdvpsPages()) {
+        if (!association.hasAllPages(vcpu, call.tdcs())) {
             return TDCX_NUM_INCORRECT.word();
         }
         VcpuState now = vcpu.state();
         if (now != VcpuState.READY) {
             return VCPU_STATE_INCORRECT.withDetail(now.code());
         }
-        int cpu = call.cpu().index();
-        if (vcpu.associate(cpu)) {
-            call.tdcs().addAssociatedVcpus(1);
-            vcpu.context().newlyAssociated(true);
-            return Status.SUCCESS;
-        }
-        return vcpu.associatedCpu() == cpu ? Status.SUCCESS : VCPU_ASSOCIATED.word();
+        return association.associate(vcpu, call.tdcs(), call.cpu())
+                ? Status.SUCCESS
+                : VCPU_ASSOCIATED.word();
     }
 
     /**
