@@ -15,10 +15,20 @@ public final class VcpuContext {
         TDVMCALL
     }
 
+    /** No guest-side lock is being lost to a host that waits. */
+    public static final long NOT_BUSY = Long.MIN_VALUE;
+
     private long epoch;
     private LastExit lastExit = LastExit.ASYNC_FAULT;
     private boolean pendingNmi;
     private boolean newlyAssociated = true;
+    private int cpuidVe;
+    private long hostPriorityBusySince = NOT_BUSY;
+
+    // VMCS fields that the host owns.
+    private long sharedEptp;
+    private long postedInterruptDescriptor;
+    private long postedInterruptVector;
 
     // #VE information; valid until TDG.VP.VEINFO.GET takes it.
     private boolean veValid;
@@ -56,6 +66,33 @@ public final class VcpuContext {
         pendingNmi = value;
     }
 
+    /** Shared EPT pointer. */
+    public long sharedEptp() {
+        return sharedEptp;
+    }
+
+    public void sharedEptp(long value) {
+        sharedEptp = value;
+    }
+
+    /** Address of the posted-interrupt descriptor. */
+    public long postedInterruptDescriptor() {
+        return postedInterruptDescriptor;
+    }
+
+    public void postedInterruptDescriptor(long value) {
+        postedInterruptDescriptor = value;
+    }
+
+    /** Posted-interrupt notification vector. */
+    public long postedInterruptVector() {
+        return postedInterruptVector;
+    }
+
+    public void postedInterruptVector(long value) {
+        postedInterruptVector = value;
+    }
+
     /** Whether no entry happened since the association. */
     public boolean newlyAssociated() {
         return newlyAssociated;
@@ -63,6 +100,24 @@ public final class VcpuContext {
 
     public void newlyAssociated(boolean value) {
         newlyAssociated = value;
+    }
+
+    /** CPUID_SUPERVISOR_VE in bit 0, CPUID_USER_VE in bit 1. */
+    public int cpuidVe() {
+        return cpuidVe;
+    }
+
+    public void cpuidVe(int flags) {
+        cpuidVe = flags;
+    }
+
+    /** Time at which the guest first lost a lock to host priority, or {@link #NOT_BUSY}. */
+    public long hostPriorityBusySince() {
+        return hostPriorityBusySince;
+    }
+
+    public void hostPriorityBusySince(long nanos) {
+        hostPriorityBusySince = nanos;
     }
 
     /** Stores #VE information. */
