@@ -118,7 +118,7 @@ final class HostMapper {
                 .setLevel1GBytes(report.pamt1gBytes())
                 .setLevel2MBytes(report.pamt2mBytes())
                 .setLevel4KBytes(report.pamt4kBytes() + report.pamtBitmapBytes())
-                .setDynamicBytes(memory.pamt().totalBytes())
+                .setDynamicBytes(report.pamtDynamicBytes())
                 .setDynamicByCause(TrustDomainMapper.toProto(memory.pamt()))
                 .setBackedRanges(memory.backedRanges())
                 .setRefcountBytes(memory.refcountBytes())

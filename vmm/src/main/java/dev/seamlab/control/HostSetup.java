@@ -100,7 +100,7 @@ public final class HostSetup {
         try {
             return Preset.byName(name);
         } catch (IllegalArgumentException e) {
-            throw new BadSettingException("preset", e.getMessage());
+            throw new BadSettingException("preset", String.valueOf(e.getMessage()));
         }
     }
 }

@@ -88,9 +88,9 @@ final class SeamcallCounters implements SeamcallListener {
     }
 
     private int slot(long[] table, long kind) {
-        int start = (int) (kind * 0x9E37_79B9_7F4A_7C15L >>> 55);
+        int start = (int) ((kind * 0x9E37_79B9_7F4A_7C15L) >>> 55);
         for (int i = 0; i < PROBES; i++) {
-            int at = 2 * (start + i & SLOTS - 1);
+            int at = 2 * ((start + i) & (SLOTS - 1));
             long there = (long) LONGS.getOpaque(table, at);
             if (there == (kind | USED)) {
                 return at;
