@@ -35,8 +35,7 @@ final class HostOptions {
     void check() {
         String theProfile =
                 setting(profile, "seamlab.profile", "SEAMLAB_PROFILE", BuiltInProfiles.DEFAULT);
-        String thePreset =
-                setting(preset, "seamlab.preset", "SEAMLAB_PRESET", Preset.DEFAULT.id());
+        String thePreset = setting(preset, "seamlab.preset", "SEAMLAB_PRESET", Preset.DEFAULT.id());
         HostSetup.of(theProfile, thePreset);
         System.setProperty("seamlab.profile", theProfile);
         System.setProperty("seamlab.preset", thePreset);

@@ -19,8 +19,7 @@ final class MemoryStory {
      */
     static void print(PrintWriter out, MemoryReport report, boolean dynamic) {
         PamtUsage pamt = report.getPamt();
-        long reserved =
-                pamt.getLevel1GBytes() + pamt.getLevel2MBytes() + pamt.getLevel4KBytes();
+        long reserved = pamt.getLevel1GBytes() + pamt.getLevel2MBytes() + pamt.getLevel4KBytes();
         long now = reserved + pamt.getDynamicBytes() + pamt.getRefcountBytes();
         Table table = new Table(Table.Align.LEFT, Table.Align.RIGHT, Table.Align.RIGHT);
         table.row("PAMT of the host", "static", dynamic ? "dynamic, now" : "now");

@@ -33,8 +33,8 @@ final class FaultTotals {
 
     /** Keeps the figures of a trust domain that is gone. */
     synchronized void retire(TdSnapshot last) {
-        FIGURES.forEach(
-                (name, figure) -> retired.merge(name, figure.applyAsLong(last.progress()), Long::sum));
+        FIGURES.forEach((name, figure) ->
+                retired.merge(name, figure.applyAsLong(last.progress()), Long::sum));
     }
 
     /** One total; never less than it was, also while a trust domain is on its way out. */

@@ -134,7 +134,11 @@ final class HostMetrics {
         Gauge.builder(
                         "seamlab.pool.pages",
                         vmm,
-                        v -> v.list().stream().map(TrustDomain::memory).mapToLong(m -> m.poolPages()).sum())
+                        v ->
+                                v.list().stream()
+                                        .map(TrustDomain::memory)
+                                        .mapToLong(m -> m.poolPages())
+                                        .sum())
                 .description("Pages that wait in the fault pools of all vCPUs")
                 .register(registry);
     }

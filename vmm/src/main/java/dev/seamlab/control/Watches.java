@@ -3,6 +3,7 @@ package dev.seamlab.control;
 
 import dev.seamlab.v1.WatchTrustDomainResponse;
 import dev.seamlab.v1.WatchTrustDomainsResponse;
+import dev.seamlab.vmm.Outcome;
 import dev.seamlab.vmm.TdSnapshot;
 import dev.seamlab.vmm.TdSubscription;
 import dev.seamlab.vmm.TrustDomain;
@@ -56,7 +57,14 @@ final class Watches {
         try {
             Birth birth = births.of(td.id());
             TdSnapshot last = follow(td, birth, resumeToken, outlet);
-            if (outlet.isOpen() && outlet.awaitRoom()) {
+            if (outlet.awaitRoom()) {
+                if (isThere(td)) {
+                    throw Rejection.aborted(
+                            "WATCH_TOO_SLOW",
+                            TrustDomainName.of(td.id()),
+                            "the watch fell too far behind: begin again with the last"
+                                    + " resume_token");
+                }
                 TdSnapshot end = last == null ? td.snapshot() : last;
                 outlet.send(message(td, end, birth).setDeleted(true).build());
             }
@@ -137,6 +145,11 @@ final class Watches {
                                 .build());
             }
         }
+    }
+
+    private boolean isThere(TrustDomain td) {
+        return vmm.get(td.id()) instanceof Outcome.Done<TrustDomain>(TrustDomain present)
+                && isSame(present, td);
     }
 
     /** Another trust domain may have taken the name, so equal names do not tell. */
