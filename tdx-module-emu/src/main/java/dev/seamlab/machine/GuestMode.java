@@ -15,7 +15,12 @@ public interface GuestMode {
         /** A virtualization exception was injected; TDG.VP.VEINFO.GET tells why. */
         VIRTUALIZATION_EXCEPTION,
         /** A general-protection fault was injected. */
-        GENERAL_PROTECTION
+        GENERAL_PROTECTION,
+        /**
+         * Another exception was injected: invalid opcode, page fault, or the double fault that a
+         * virtualization exception becomes while the information of the one before waits.
+         */
+        EXCEPTION
     }
 
     /** How memory is touched. */

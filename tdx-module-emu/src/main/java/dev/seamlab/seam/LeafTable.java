@@ -4,7 +4,14 @@ package dev.seamlab.seam;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.core.LeafHandler;
 import dev.seamlab.seam.core.ModuleState;
+import dev.seamlab.seam.core.PageAccess;
+import dev.seamlab.seam.core.TdAccess;
+import dev.seamlab.seam.mem.MemLeaves;
+import dev.seamlab.seam.mng.MngLeaves;
+import dev.seamlab.seam.mr.MrLeaves;
+import dev.seamlab.seam.phymem.PhymemLeaves;
 import dev.seamlab.seam.sys.SysLeaves;
+import dev.seamlab.seam.vp.VpLeaves;
 import java.util.EnumSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +40,14 @@ final class LeafTable {
             new @Nullable LeafHandler[Leaf.values().length];
 
     LeafTable(ModuleState state) {
+        PageAccess pages = new PageAccess(state);
+        TdAccess tds = new TdAccess(state, pages);
         SysLeaves.register(state, this::row);
+        MngLeaves.register(state, pages, tds, this::row);
+        MemLeaves.register(state, pages, tds, this::row);
+        MrLeaves.register(state, tds, this::row);
+        VpLeaves.register(state, pages, tds, this::row);
+        PhymemLeaves.register(state, pages, tds, this::row);
     }
 
     /** What runs a leaf, or null where this module does not know it. */

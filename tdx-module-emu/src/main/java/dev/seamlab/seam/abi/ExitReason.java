@@ -21,6 +21,7 @@ public final class ExitReason {
     public static final int EXTENDED_NONE = 0;
 
     public static final int EXTENDED_ACCEPT = 1;
+    public static final int EXTENDED_ATTR_WR = 5;
     public static final int EXTENDED_PENDING_EPT_VIOLATION = 6;
 
     private ExitReason() {}

@@ -31,6 +31,7 @@ public final class ModuleState {
     /** Index of the lock of a package's key programming port in {@link #locks}, plus package. */
     public static final int KEY_PORT_LOCK = 16;
 
+    private static final int TD_SERIAL = 48;
     private static final int SYS_STATE = 16;
     private static final SysState[] STATES = SysState.values();
 
@@ -172,6 +173,11 @@ public final class ModuleState {
     /** Sets the regions; SYS.CONFIG. */
     public void pamt(Pamt configured) {
         pamt = configured;
+    }
+
+    /** A number for the next TD. */
+    public long nextTdSerial() {
+        return Cells.getAndAdd(locks, TD_SERIAL, 1);
     }
 
     /** TDs by TDR page. */

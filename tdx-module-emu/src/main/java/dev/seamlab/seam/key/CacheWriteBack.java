@@ -25,15 +25,26 @@ public final class CacheWriteBack {
         return words;
     }
 
-    /** Starts over. KeyIDs are those that are FLUSHED now; later ones have to wait. */
-    public void start(KeyOwnership keys) {
+    /**
+     * Starts over, for the KeyIDs that are FLUSHED now; later ones have to wait.
+     *
+     * @return whether there is any; if not, an earlier start is forgotten only as far as its
+     *     progress goes
+     */
+    public boolean start(KeyOwnership keys) {
         nextSubBlock = 0;
-        hkids.clear();
+        BitSet flushed = new BitSet();
         for (int hkid = keys.first(); hkid <= keys.last(); hkid++) {
             if (keys.state(hkid) == KeyOwnership.State.FLUSHED) {
-                hkids.set(hkid);
+                flushed.set(hkid);
             }
         }
+        if (flushed.isEmpty()) {
+            return false;
+        }
+        hkids.clear();
+        hkids.or(flushed);
+        return true;
     }
 
     /** Whether an interrupted write-back waits to be resumed. */

@@ -7,6 +7,8 @@ import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.PageType;
 import dev.seamlab.seam.lock.SharexLock;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The PAMT entry at which a walk ended. One slot per purpose and logical CPU, used again for every
@@ -20,7 +22,7 @@ public final class PageRef {
     private int level;
     private long[] words = NOWHERE;
     private int at;
-    private GibBlock.@org.jspecify.annotations.Nullable Storage block;
+    private GibBlock.@Nullable Storage block;
 
     void point(@Hpa long address, int reached, GibBlock.Storage storage, long[] array, int index) {
         hpa = address;
@@ -70,9 +72,11 @@ public final class PageRef {
         Cells.release(words, at + 1, epoch);
     }
 
-    /** Gives the page to a TD, epoch 0, and counts it in its 2M range. */
+    /**
+     * Gives the page to a TD and counts it in its 2M range. BEPOCH keeps its last value, as in the
+     * module: only leaves that map a page of guest memory reset it.
+     */
     public void assign(PageType type, @Pfn long owner) {
-        Cells.release(words, at + 1, 0);
         write(PamtEntry.of(type, owner));
         count(1);
     }
@@ -114,7 +118,7 @@ public final class PageRef {
     }
 
     GibBlock.Storage block() {
-        return java.util.Objects.requireNonNull(block);
+        return Objects.requireNonNull(block);
     }
 
     /** Adds to the used-page count of the pair node; only Dynamic PAMT has such nodes. */

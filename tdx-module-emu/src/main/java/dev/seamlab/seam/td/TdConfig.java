@@ -167,6 +167,11 @@ public final class TdConfig {
         return gpa >>> width == 0 && (gpa & sharedBit()) == 0;
     }
 
+    /** Whether an access to a pending page exits to the host rather than raise #VE. */
+    public boolean pendingVeDisabled() {
+        return (attributes & ATTRIBUTE_SEPT_VE_DISABLE) != 0;
+    }
+
     /** Whether the TD is a debug TD. */
     public boolean isDebug() {
         return (attributes & ATTRIBUTE_DEBUG) != 0;

@@ -90,6 +90,9 @@ public final class Tdcs {
     public void initialise(TdConfig accepted) {
         config = accepted;
         root = new SeptTable(rootHpa, accepted.septRootLevel());
+        controls.tdCtls(accepted.pendingVeDisabled() ? TdControls.PENDING_VE_DISABLE : 0);
+        controls.topologyEnumConfigured(true);
+        controls.veReductionValid(true);
         epoch.start();
         opState(OpState.INITIALIZED);
     }

@@ -15,10 +15,15 @@ public final class VcpuContext {
         TDVMCALL
     }
 
+    /** No guest-side lock is being lost to a host that waits. */
+    public static final long NOT_BUSY = Long.MIN_VALUE;
+
     private long epoch;
     private LastExit lastExit = LastExit.ASYNC_FAULT;
     private boolean pendingNmi;
     private boolean newlyAssociated = true;
+    private int cpuidVe;
+    private long hostPriorityBusySince = NOT_BUSY;
 
     // #VE information; valid until TDG.VP.VEINFO.GET takes it.
     private boolean veValid;
@@ -63,6 +68,24 @@ public final class VcpuContext {
 
     public void newlyAssociated(boolean value) {
         newlyAssociated = value;
+    }
+
+    /** CPUID_SUPERVISOR_VE in bit 0, CPUID_USER_VE in bit 1. */
+    public int cpuidVe() {
+        return cpuidVe;
+    }
+
+    public void cpuidVe(int flags) {
+        cpuidVe = flags;
+    }
+
+    /** Time at which the guest first lost a lock to host priority, or {@link #NOT_BUSY}. */
+    public long hostPriorityBusySince() {
+        return hostPriorityBusySince;
+    }
+
+    public void hostPriorityBusySince(long nanos) {
+        hostPriorityBusySince = nanos;
     }
 
     /** Stores #VE information. */

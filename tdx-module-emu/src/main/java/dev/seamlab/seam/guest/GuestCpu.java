@@ -1,0 +1,542 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.seam.guest;
+
+import static dev.seamlab.seam.abi.StatusCode.NON_RECOVERABLE_TD;
+import static dev.seamlab.seam.abi.StatusCode.NON_RECOVERABLE_TD_NON_ACCESSIBLE;
+import static dev.seamlab.seam.abi.StatusCode.NON_RECOVERABLE_VCPU;
+import static dev.seamlab.seam.abi.StatusCode.SUCCESS;
+
+import dev.seamlab.machine.Addresses;
+import dev.seamlab.machine.Gpa;
+import dev.seamlab.machine.GuestCode;
+import dev.seamlab.machine.GuestContext;
+import dev.seamlab.machine.GuestMode;
+import dev.seamlab.machine.Hpa;
+import dev.seamlab.machine.LogicalCpu;
+import dev.seamlab.machine.PhysicalMemory;
+import dev.seamlab.machine.Registers;
+import dev.seamlab.machine.SharedEpt;
+import dev.seamlab.seam.abi.ExitReason;
+import dev.seamlab.seam.abi.PageInfo;
+import dev.seamlab.seam.abi.SeptEntryState;
+import dev.seamlab.seam.abi.StatusCode;
+import dev.seamlab.seam.core.Call;
+import dev.seamlab.seam.core.ModuleState;
+import dev.seamlab.seam.sept.SeptCursor;
+import dev.seamlab.seam.sept.SeptEntry;
+import dev.seamlab.seam.td.TdConfig;
+import dev.seamlab.seam.td.TdControls;
+import dev.seamlab.seam.td.Tdcs;
+import dev.seamlab.seam.td.Tdr;
+import dev.seamlab.seam.td.Tdvps;
+import dev.seamlab.seam.td.VcpuContext;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One logical CPU in guest mode. One per CPU, used again for every entry; neither an entry nor an
+ * instruction allocates.
+ *
+ * <p>The model has no TLB: every access walks the Secure EPT as it stands, so a blocked page is out
+ * of reach at once. What TLB tracking protects on hardware it protects here as well, because a page
+ * that a guest instruction has found is not removed before the vCPU has left its epoch.
+ *
+ * <p>There is no instruction pointer either. A guest restarts an instruction by executing it again,
+ * and the zero-step mitigation, which counts EPT violations at one instruction pointer, is not
+ * modelled.
+ */
+public final class GuestCpu implements GuestMode {
+    /**
+     * Answer of a leaf whose TDCALL did not complete: it exited or raised an exception. No status
+     * word looks so, for class 0xFF belongs to software.
+     */
+    public static final long NOT_COMPLETED = -1;
+
+    /** Answer of {@link #operand} for an address that is not valid in this TD. */
+    public static final long BAD_ADDRESS = -2;
+
+    /** Vector 0xF0, as the hardware reports an external interrupt that it acknowledged. */
+    private static final long EXTERNAL_INTERRUPT = 0x8000_00F0L;
+
+    /** Interruption type NMI, bits 10:8, and vector of a machine check, bits 7:0. */
+    private static final int TYPE_NMI = 2;
+
+    private static final int MACHINE_CHECK = 18;
+
+    /** Exit qualification of an EPT violation: bits 5:3 say what the entry allows. */
+    private static final int ENTRY_RIGHTS_SHIFT = 3;
+
+    /** The same: the linear address is valid, and the access was to its translation. */
+    private static final long LINEAR_ADDRESS = 0x180;
+
+    private static final long LINEAR_ADDRESS_VALID = 0x80;
+
+    /** The same: bits 12:7, which the host does not get to see. */
+    private static final long HIDDEN_BITS = 0x1F80;
+
+    /**
+     * Bytes of an instruction, as #VE information reports them. The model's guests have no machine
+     * code; four is the length of TDCALL.
+     */
+    private static final long INSTRUCTION_LENGTH = 4;
+
+    private final ModuleState state;
+    private final PhysicalMemory memory;
+    private final LogicalCpu cpu;
+    private final TdcallDispatcher tdcalls;
+    private final SeptCursor sept = new SeptCursor();
+
+    // The run in progress; null and false outside of run().
+    private @Nullable Call call;
+    private @Nullable SharedEpt sharedEpt;
+    private boolean inside;
+
+    // How the last instruction ended that did not complete, and what was injected instead.
+    private Outcome outcome = Outcome.DONE;
+    private long injected = Injection.NONE;
+
+    public GuestCpu(ModuleState state, LogicalCpu cpu, Tdcalls leaves) {
+        this.state = state;
+        this.memory = state.memory();
+        this.cpu = cpu;
+        this.tdcalls = new TdcallDispatcher(leaves);
+    }
+
+    /**
+     * Enters guest mode and stays until an event leads out of it. The books of the entry are open
+     * and are closed here, and the host's registers hold what VP.ENTER returns.
+     *
+     * <p>A vCPU to which no guest is bound has nothing to execute: it leaves at once, as if an
+     * external interrupt had come.
+     */
+    public void run(Call entry, @Nullable GuestContext guest) {
+        call = entry;
+        inside = true;
+        injected = Injection.NONE;
+        try {
+            if (guest == null) {
+                interrupted();
+            } else {
+                sharedEpt = guest.sharedEpt();
+                execute(guest.code());
+            }
+        } finally {
+            if (inside) {
+                // The guest program is broken; its vCPU leaves so that the TD can be torn down.
+                interrupted();
+            }
+            sept.unlockIfHeld();
+            call = null;
+            sharedEpt = null;
+        }
+    }
+
+    /**
+     * At an entry: gives the guest what the host answered to its last exit.
+     *
+     * @param hint HOST_RECOVERABILITY_HINT of VP.ENTER
+     */
+    public static void complete(Tdvps vcpu, Registers host, boolean hint) {
+        switch (vcpu.context().lastExit()) {
+            case TDVMCALL -> TdExit.answerVmcall(vcpu.gprs(), host);
+            case ASYNC_TRAP -> TdExit.answerTrap(vcpu.gprs(), hint);
+            case ASYNC_FAULT -> {}
+        }
+    }
+
+    private void execute(GuestCode code) {
+        while (inside) {
+            if (cpu.interruptPending()) {
+                interrupted();
+            } else {
+                code.step(this);
+            }
+        }
+    }
+
+    // What guest code may do.
+
+    @Override
+    public Registers gprs() {
+        return vcpu().gprs();
+    }
+
+    @Override
+    public Outcome touch(@Gpa long gpa, Access access) {
+        return locate(gpa, access) == NOT_COMPLETED ? outcome : Outcome.DONE;
+    }
+
+    @Override
+    public Outcome read(@Gpa long gpa, byte[] into, int at, int length) {
+        assert staysInPage(gpa, length);
+        long hpa = locate(gpa, Access.READ);
+        if (hpa == NOT_COMPLETED) {
+            return outcome;
+        }
+        memory.read(hpa, into, at, length);
+        return Outcome.DONE;
+    }
+
+    @Override
+    public Outcome write(@Gpa long gpa, byte[] from, int at, int length) {
+        assert staysInPage(gpa, length);
+        long hpa = locate(gpa, Access.WRITE);
+        if (hpa == NOT_COMPLETED) {
+            return outcome;
+        }
+        memory.write(hpa, from, at, length);
+        return Outcome.DONE;
+    }
+
+    @Override
+    public Outcome tdcall() {
+        return vmExit(ExitReason.TDCALL, 0, 0, 0);
+    }
+
+    @Override
+    public Outcome vmExit(int reason, long qualification, @Gpa long gpa, long interruptionInfo) {
+        if (!inside) {
+            return Outcome.EXITED;
+        }
+        injected = Injection.NONE;
+        if (tdr().isFatal()) {
+            // Another vCPU ended the TD: out, without touching it.
+            exit(NON_RECOVERABLE_TD_NON_ACCESSIBLE, reason, qualification, 0, 0, interruptionInfo);
+            return outcome;
+        }
+        switch (VmExitRules.of(reason)) {
+            case PARAVIRTUAL -> raiseVe(reason, VeCategory.PARAVIRTUAL, qualification, 0);
+            case CONFIGURED_PARAVIRTUAL ->
+                    raiseVe(reason, VeCategory.CONFIGURED_PARAVIRTUAL, qualification, 0);
+            case MSR_ACCESS -> raiseVe(reason, VeCategory.CONFIGURED_PARAVIRTUAL, 0, 0);
+            case INVALID_OPCODE -> inject(Injection.INVALID_OPCODE, Outcome.EXCEPTION);
+            case GENERAL_PROTECTION ->
+                    inject(Injection.GENERAL_PROTECTION, Outcome.GENERAL_PROTECTION);
+            case EXIT -> exit(SUCCESS, reason, qualification, 0, 0, 0);
+            case EXIT_WITH_EVENT -> exit(SUCCESS, reason, qualification, 0, 0, interruptionInfo);
+            case TRIPLE_FAULT -> exit(NON_RECOVERABLE_VCPU, reason, qualification, 0, 0, 0);
+            case EXCEPTION_OR_NMI -> exception(reason, qualification, interruptionInfo);
+            case EPT_VIOLATION -> eptViolation(qualification, gpa);
+            case EPT_MISCONFIGURATION -> {
+                if ((gpa & config().sharedBit()) != 0) {
+                    exit(SUCCESS, reason, 0, 0, pageOf(gpa), 0);
+                } else {
+                    unexpected(reason, qualification);
+                }
+            }
+            case TDCALL -> outcome = tdcalls.execute(this);
+            case UNEXPECTED -> unexpected(reason, qualification);
+        }
+        return outcome;
+    }
+
+    /**
+     * VM-entry interruption information of the exception that the last instruction ended with, or 0
+     * if none was injected.
+     */
+    public long injected() {
+        return injected;
+    }
+
+    // What guest-side leaves work with.
+
+    /** The vCPU. */
+    public Tdvps vcpu() {
+        return running().tdvps();
+    }
+
+    /** State of the vCPU beside its registers. */
+    public VcpuContext context() {
+        return vcpu().context();
+    }
+
+    /** The TD. */
+    public Tdr tdr() {
+        return running().tdr();
+    }
+
+    /** The TD's control structure. */
+    public Tdcs tdcs() {
+        return running().tdcs();
+    }
+
+    /** What MNG.INIT fixed. */
+    public TdConfig config() {
+        return tdcs().config();
+    }
+
+    /** The module's global data. */
+    public ModuleState state() {
+        return state;
+    }
+
+    /** Contents of memory. */
+    public PhysicalMemory memory() {
+        return memory;
+    }
+
+    /** Place in the Secure EPT; the guest side's own. */
+    public SeptCursor sept() {
+        return sept;
+    }
+
+    /** Scratch for one page of contents. */
+    public byte[] buffer() {
+        return running().buffer();
+    }
+
+    /** Whether an interrupt for the host waits; long leaves stop for it. */
+    public boolean interruptPending() {
+        return cpu.interruptPending();
+    }
+
+    /**
+     * Finds the memory behind an operand of a leaf. Nothing it finds needs a lock: TLB tracking
+     * keeps the page in place until the vCPU leaves.
+     *
+     * @param privateOnly whether a shared address is an error
+     * @return an HPA, {@link #BAD_ADDRESS}, or {@link #NOT_COMPLETED} when the access left guest
+     *     mode or raised an exception
+     */
+    public @Hpa long operand(@Gpa long gpa, Access access, boolean privateOnly) {
+        if (isReserved(gpa) || (privateOnly && isShared(gpa))) {
+            return BAD_ADDRESS;
+        }
+        long hpa = isShared(gpa) ? findShared(gpa, access) : findPrivate(gpa, access);
+        if (hpa == SharedEpt.NOT_MAPPED) {
+            eptViolation(attempt(gpa, access), gpa);
+            return NOT_COMPLETED;
+        }
+        return hpa;
+    }
+
+    /** TDG.VP.VMCALL leaves guest mode. */
+    public long exitForVmcall(long selected) {
+        TdExit.vmcall(running(), selected);
+        left();
+        return NOT_COMPLETED;
+    }
+
+    /** An interrupt came while a leaf was at work; the guest executes it again. */
+    public long exitForInterrupt() {
+        interrupted();
+        return NOT_COMPLETED;
+    }
+
+    /** A leaf gave up waiting for the host. */
+    long exitWithStatus(StatusCode how) {
+        exit(how, 0, 0, 0, 0, 0);
+        return NOT_COMPLETED;
+    }
+
+    /** A leaf met a page that it cannot read the state of: EPT violation without details. */
+    public long exitWithoutDetails(@Gpa long gpa) {
+        exit(SUCCESS, ExitReason.EPT_VIOLATION, 0, 0, pageOf(gpa), 0);
+        return NOT_COMPLETED;
+    }
+
+    /**
+     * A leaf that writes met an entry it cannot work on: EPT violation with the entry where the
+     * walk stopped, as {@link #sept} has it.
+     *
+     * @param type extended exit qualification type
+     * @param requested level that the guest asked for
+     */
+    public long exitAtEntry(@Gpa long gpa, int type, int requested) {
+        long entry = sept.entry();
+        long info =
+                requested
+                        | (long) sept.level() << 3
+                        | (long) SeptEntry.state(entry).publicNumber() << 6
+                        | (SeptEntry.isLeaf(entry) ? 1L << 14 : 0);
+        long qualification = ExitReason.QUALIFICATION_WRITE | rightsOf(entry);
+        exit(SUCCESS, ExitReason.EPT_VIOLATION, qualification, type | info << 32, pageOf(gpa), 0);
+        return NOT_COMPLETED;
+    }
+
+    /** How an instruction ended that did not complete. */
+    Outcome outcome() {
+        return outcome;
+    }
+
+    // Memory.
+
+    /** Finds the memory behind an access of guest code, or ends the instruction. */
+    private @Hpa long locate(@Gpa long gpa, Access access) {
+        if (!inside) {
+            outcome = Outcome.EXITED;
+            return NOT_COMPLETED;
+        }
+        injected = Injection.NONE;
+        if (!isReserved(gpa)) {
+            long hpa = isShared(gpa) ? findShared(gpa, access) : findPrivate(gpa, access);
+            if (hpa != SharedEpt.NOT_MAPPED) {
+                return hpa;
+            }
+        }
+        vmExit(ExitReason.EPT_VIOLATION, attempt(gpa, access) | LINEAR_ADDRESS, gpa, 0);
+        return NOT_COMPLETED;
+    }
+
+    private @Hpa long findPrivate(@Gpa long gpa, Access access) {
+        sept.walk(tdcs().septRoot(), gpa, 0);
+        long entry = sept.entry();
+        if (!SeptEntry.isLeaf(entry) || (entry & right(access)) == 0) {
+            return SharedEpt.NOT_MAPPED;
+        }
+        int level = sept.level();
+        return SeptEntry.leafHpa(entry, level) | (gpa & (PageInfo.sizeOf(level) - 1));
+    }
+
+    private @Hpa long findShared(@Gpa long gpa, Access access) {
+        SharedEpt ept = Objects.requireNonNull(sharedEpt);
+        long page = ept.translate(pageOf(gpa) & ~config().sharedBit(), access);
+        return page == SharedEpt.NOT_MAPPED
+                ? SharedEpt.NOT_MAPPED
+                : page | (gpa & (Addresses.PAGE_SIZE - 1));
+    }
+
+    /**
+     * An access found no translation. A pending private page is the guest's business unless the TD
+     * chose otherwise; everything else is the host's. An address wider than the TD's is neither: on
+     * hardware the paging structures that hold it have a reserved bit set.
+     */
+    private void eptViolation(long qualification, @Gpa long gpa) {
+        if (isReserved(gpa) && (qualification & LINEAR_ADDRESS_VALID) != 0) {
+            inject(Injection.PAGE_FAULT, Outcome.EXCEPTION);
+            return;
+        }
+        long extended = ExitReason.EXTENDED_NONE;
+        if (!isShared(gpa)) {
+            sept.walk(tdcs().septRoot(), gpa, 0);
+            long entry = sept.entry();
+            if (SeptEntry.is(entry, SeptEntryState.PENDING)
+                    || SeptEntry.is(entry, SeptEntryState.PENDING_EXPORTED_DIRTY)) {
+                if ((tdcs().controls().tdCtls() & TdControls.PENDING_VE_DISABLE) == 0) {
+                    raiseVe(ExitReason.EPT_VIOLATION, VeCategory.PENDING, qualification, gpa);
+                    return;
+                }
+                extended = ExitReason.EXTENDED_PENDING_EPT_VIOLATION;
+            }
+        }
+        exit(
+                SUCCESS,
+                ExitReason.EPT_VIOLATION,
+                qualification & ~HIDDEN_BITS,
+                extended,
+                pageOf(gpa),
+                0);
+    }
+
+    private boolean isShared(@Gpa long gpa) {
+        return (gpa & config().sharedBit()) != 0;
+    }
+
+    private boolean isReserved(@Gpa long gpa) {
+        return !config().isPrivate(gpa & ~config().sharedBit());
+    }
+
+    /** Exit qualification of an access that found nothing: what was tried, what is allowed. */
+    private long attempt(@Gpa long gpa, Access access) {
+        if (isReserved(gpa) || isShared(gpa)) {
+            return right(access);
+        }
+        return right(access) | rightsOf(sept.entry());
+    }
+
+    private static long right(Access access) {
+        return switch (access) {
+            case READ -> ExitReason.QUALIFICATION_READ;
+            case WRITE -> ExitReason.QUALIFICATION_WRITE;
+            case EXECUTE -> ExitReason.QUALIFICATION_FETCH;
+        };
+    }
+
+    /** Bits 5:3 of an exit qualification: what the leaf allows. */
+    private static long rightsOf(long entry) {
+        return SeptEntry.isLeaf(entry) ? (entry & 0x7) << ENTRY_RIGHTS_SHIFT : 0;
+    }
+
+    private static @Gpa long pageOf(@Gpa long gpa) {
+        return Addresses.alignDown(gpa, Addresses.PAGE_SIZE);
+    }
+
+    private static boolean staysInPage(@Gpa long gpa, int length) {
+        return (gpa & (Addresses.PAGE_SIZE - 1)) + length <= Addresses.PAGE_SIZE;
+    }
+
+    // Events.
+
+    private void exception(int reason, long qualification, long info) {
+        int type = (int) (info >>> 8) & 0x7;
+        int vector = (int) info & 0xFF;
+        if (type == TYPE_NMI) {
+            exit(SUCCESS, reason, qualification, 0, 0, info);
+        } else if (vector == MACHINE_CHECK) {
+            exit(NON_RECOVERABLE_TD_NON_ACCESSIBLE, reason, qualification, 0, 0, info);
+        } else if (config().isDebug()) {
+            exit(SUCCESS, reason, qualification, 0, 0, info);
+        } else {
+            unexpected(reason, qualification);
+        }
+    }
+
+    /**
+     * Where a real module would stop the whole platform (an EPT misconfiguration of a private page,
+     * an exception that is not intercepted), the model ends the TD as well: a guess, for nothing in
+     * the model leads there by itself.
+     */
+    private void unexpected(int reason, long qualification) {
+        exit(config().isDebug() ? SUCCESS : NON_RECOVERABLE_TD, reason, qualification, 0, 0, 0);
+    }
+
+    /** A second #VE before the guest took the information of the first is a double fault. */
+    private void raiseVe(int reason, VeCategory category, long qualification, @Gpa long gpa) {
+        VcpuContext context = context();
+        if (context.veValid()) {
+            inject(Injection.DOUBLE_FAULT, Outcome.EXCEPTION);
+            return;
+        }
+        context.raiseVe(reason, category.ordinal(), qualification, 0, gpa, INSTRUCTION_LENGTH);
+        inject(Injection.VIRTUALIZATION_EXCEPTION, Outcome.VIRTUALIZATION_EXCEPTION);
+    }
+
+    private void inject(long event, Outcome how) {
+        injected = event;
+        outcome = how;
+    }
+
+    private void interrupted() {
+        if (tdr().isFatal()) {
+            exit(
+                    NON_RECOVERABLE_TD_NON_ACCESSIBLE,
+                    ExitReason.EXTERNAL_INTERRUPT,
+                    0,
+                    0,
+                    0,
+                    EXTERNAL_INTERRUPT);
+        } else {
+            exit(SUCCESS, ExitReason.EXTERNAL_INTERRUPT, 0, 0, 0, EXTERNAL_INTERRUPT);
+        }
+    }
+
+    private void exit(
+            StatusCode how,
+            int reason,
+            long qualification,
+            long extended,
+            long gpa,
+            long interruptionInfo) {
+        TdExit.asynchronous(running(), how, reason, qualification, extended, gpa, interruptionInfo);
+        left();
+    }
+
+    private void left() {
+        inside = false;
+        outcome = Outcome.EXITED;
+    }
+
+    private Call running() {
+        return Objects.requireNonNull(call);
+    }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.seam.md;
+
+import dev.seamlab.seam.abi.TdParams;
+import dev.seamlab.seam.td.TdConfig;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.List;
+
+/**
+ * CPUID leaves that a host may configure: bits it sets directly, and bits it may allow where the
+ * CPU has them (facts: module ABI sections 6.3 and 9).
+ *
+ * <p>The native CPU has every bit that can be allowed, except TSX, and FMS 0x806F8; the facts do
+ * not list native values.
+ */
+public final class CpuidConfig {
+    /** Subleaf number of a leaf without subleaves. */
+    public static final int NO_SUBLEAF = 0xFFFF_FFFF;
+
+    private static final int REGISTERS = 4;
+    private static final int EAX = 0;
+    private static final int EBX = 1;
+    private static final int TSX = 1 << 4 | 1 << 11;
+    private static final int VERSION_LEAF = 1;
+    private static final int FEATURES_LEAF = 7;
+    private static final int ADDRESS_LEAF = 0x8000_0008;
+    private static final int NARROW_GPA_BITS = 47;
+    private static final int MIN_VIRTUAL_MAXPA = 36;
+    private static final VarHandle INTS =
+            MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+
+    /** One row: what a host may do to the four registers of a leaf. */
+    private record Row(int leaf, int subleaf, List<Integer> direct, List<Integer> allowed) {
+        long id() {
+            return (leaf & 0xFFFF_FFFFL) | ((long) subleaf << 32);
+        }
+
+        int nativeValue(int register) {
+            if (leaf == VERSION_LEAF && register == EAX) {
+                return PlatformValues.FMS;
+            }
+            int value = allowed.get(register);
+            boolean features = leaf == FEATURES_LEAF && subleaf == 0 && register == EBX;
+            return features ? value & ~TSX : value;
+        }
+    }
+
+    private static final List<Row> ROWS =
+            List.of(
+                    row(0x1, NO_SUBLEAF, 0xfff3fff, 0xff0000, 0, 0, 0, 0, 0x31044d88, 0xb8445080),
+                    row(0x4, 0, 0xffffc3ff, 0xfffff000, 0xffffffff, 0x7, 0, 0, 0, 0),
+                    row(0x4, 1, 0xffffc3ff, 0xfffff000, 0xffffffff, 0x7, 0, 0, 0, 0),
+                    row(0x4, 2, 0xffffc3ff, 0xfffff000, 0xffffffff, 0x7, 0, 0, 0, 0),
+                    row(0x4, 3, 0xffffc3ff, 0xfffff000, 0xffffffff, 0x7, 0, 0, 0, 0),
+                    row(0x7, 0, 0, 0, 0, 0, 0, 0xdc2b9b18, 0x2417f65, 0x4005411c),
+                    row(0x7, 1, 0, 0, 0, 0, 0x4881db0, 0, 0, 0x24430),
+                    row(0xa, NO_SUBLEAF, 0, 0, 0, 0, 0, 0, 0, 0),
+                    row(0x1c, NO_SUBLEAF, 0, 0, 0, 0, 0xff, 0, 0, 0),
+                    row(0x80000008, NO_SUBLEAF, 0xff, 0, 0, 0, 0, 0x200, 0, 0),
+                    row(0x7, 2, 0, 0, 0, 0, 0, 0, 0, 0x28),
+                    row(0x23, 0, 0, 0, 0, 0, 0xf, 0, 0, 0),
+                    row(0x1f, 0, 0x1f, 0xffff, 0xffff, 0, 0, 0, 0, 0),
+                    row(0x1f, 1, 0x1f, 0xffff, 0xffff, 0, 0, 0, 0, 0),
+                    row(0x1f, 2, 0x1f, 0xffff, 0xffff, 0, 0, 0, 0, 0),
+                    row(0x1f, 3, 0x1f, 0xffff, 0xffff, 0, 0, 0, 0, 0),
+                    row(0x1f, 4, 0x1f, 0xffff, 0xffff, 0, 0, 0, 0, 0),
+                    row(0x1f, 5, 0x1f, 0xffff, 0xffff, 0, 0, 0, 0, 0),
+                    row(0x19, NO_SUBLEAF, 0, 0, 0, 0, 0, 0, 0, 0),
+                    row(0x18, 0, 0, 0, 0, 0x3ffc000, 0, 0, 0, 0),
+                    row(0x18, 1, 0, 0, 0, 0x3ffc000, 0, 0, 0, 0),
+                    row(0x18, 2, 0, 0, 0, 0x3ffc000, 0, 0, 0, 0),
+                    row(0x18, 3, 0, 0, 0, 0x3ffc000, 0, 0, 0, 0),
+                    row(0x18, 4, 0, 0, 0, 0x3ffc000, 0, 0, 0, 0),
+                    row(0x18, 5, 0, 0, 0, 0x3ffc000, 0, 0, 0, 0),
+                    row(0x18, 6, 0, 0, 0, 0x3ffc000, 0, 0, 0, 0),
+                    row(0x18, 7, 0, 0, 0, 0x3ffc000, 0, 0, 0, 0),
+                    row(0x18, 8, 0, 0, 0, 0x3ffc000, 0, 0, 0, 0));
+
+    /** What became of CPUID_VALUES. The array is not shared. */
+    public static final class Result {
+        private final boolean accepted;
+        private final long failingLeaf;
+        private final int virtualMaxPa;
+        private final long[] values;
+
+        private Result(boolean accepted, long failingLeaf, int virtualMaxPa, long[] values) {
+            this.accepted = accepted;
+            this.failingLeaf = failingLeaf;
+            this.virtualMaxPa = virtualMaxPa;
+            this.values = values;
+        }
+
+        /** Whether every value may stand. */
+        public boolean accepted() {
+            return accepted;
+        }
+
+        /** Leaf and subleaf of the first bad value, or 0. */
+        public long failingLeaf() {
+            return failingLeaf;
+        }
+
+        /** VIRT_MAXPA. */
+        public int virtualMaxPa() {
+            return virtualMaxPa;
+        }
+
+        /** EAX and EBX, ECX and EDX of each configurable leaf as the guest sees them. */
+        public long[] values() {
+            return values.clone();
+        }
+    }
+
+    private CpuidConfig() {}
+
+    /** Number of configurable leaves. */
+    public static int rows() {
+        return ROWS.size();
+    }
+
+    /** Leaf in the low, subleaf in the high half. */
+    public static long id(int row) {
+        return ROWS.get(row).id();
+    }
+
+    /** Bits a host may configure: half 0 is EAX and EBX, half 1 ECX and EDX. */
+    public static long configurable(int row, int half) {
+        Row r = ROWS.get(row);
+        long low = bits(r, 2 * half) & 0xFFFF_FFFFL;
+        return low | (long) bits(r, 2 * half + 1) << 32;
+    }
+
+    /** Checks CPUID_VALUES of TD_PARAMS and works out what the guest will see. */
+    public static Result apply(byte[] params, long configFlags, int physicalBits) {
+        long[] values = new long[2 * ROWS.size()];
+        int virtualMaxPa = physicalBits;
+        for (int i = 0; i < ROWS.size(); i++) {
+            Row row = ROWS.get(i);
+            int[] seen = new int[REGISTERS];
+            for (int r = 0; r < REGISTERS; r++) {
+                int at = TdParams.CPUID_VALUES + TdParams.CPUID_VALUE_BYTES * i + 4 * r;
+                int asked = (int) INTS.get(params, at);
+                if ((asked & ~(row.direct.get(r) | row.allowed.get(r))) != 0) {
+                    return refused(row.id());
+                }
+                seen[r] =
+                        (row.nativeValue(r) & ~row.direct.get(r) & asked)
+                                | (asked & row.direct.get(r));
+            }
+            if (row.leaf == VERSION_LEAF) {
+                if (seen[EAX] != 0 && seen[EAX] != PlatformValues.FMS) {
+                    return refused(row.id());
+                }
+                seen[EAX] = PlatformValues.FMS;
+            }
+            if (row.leaf == ADDRESS_LEAF) {
+                virtualMaxPa = virtualMaxPa(seen[EAX] & 0xFF, configFlags, physicalBits);
+                if (virtualMaxPa < 0) {
+                    return refused(0);
+                }
+            }
+            values[2 * i] = (seen[0] & 0xFFFF_FFFFL) | (long) seen[1] << 32;
+            values[2 * i + 1] = (seen[2] & 0xFFFF_FFFFL) | (long) seen[3] << 32;
+        }
+        return new Result(true, 0, virtualMaxPa, values);
+    }
+
+    /** VIRT_MAXPA for the bits the host asks for, or -1 where they are not valid. */
+    private static int virtualMaxPa(int asked, long flags, int physicalBits) {
+        boolean wide = (flags & TdConfig.FLAG_GPAW) != 0;
+        int widest = Math.min(physicalBits, wide ? 52 : NARROW_GPA_BITS);
+        boolean maxGpa = (flags >>> 4 & 1) != 0;
+        boolean maxPa = (flags >>> 3 & 1) != 0;
+        if (maxGpa) {
+            return widest;
+        }
+        if (!maxPa) {
+            return physicalBits;
+        }
+        if (asked == 0) {
+            return widest;
+        }
+        return asked >= MIN_VIRTUAL_MAXPA && asked <= widest ? asked : -1;
+    }
+
+    private static int bits(Row row, int register) {
+        return row.direct.get(register) | (row.allowed.get(register) & row.nativeValue(register));
+    }
+
+    private static Result refused(long leaf) {
+        return new Result(false, leaf, 0, new long[0]);
+    }
+
+    private static Row row(
+            int leaf, int subleaf, int da, int db, int dc, int dd, int aa, int ab, int ac, int ad) {
+        return new Row(leaf, subleaf, List.of(da, db, dc, dd), List.of(aa, ab, ac, ad));
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.seam.tdg;
+
+import dev.seamlab.seam.abi.TdcallLeaf;
+import dev.seamlab.seam.core.ModuleState;
+import dev.seamlab.seam.guest.TdcallHandler;
+import dev.seamlab.seam.guest.Tdcalls;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Dispatch: guest-side leaf to handler. A leaf without a row is unknown to this module and answers
+ * OPERAND_INVALID for RAX: TDG.MR.VERIFYREPORT and the metadata leaves whose fields nobody models.
+ */
+public final class TdcallTable implements Tdcalls {
+    private final @Nullable TdcallHandler[] handlers =
+            new @Nullable TdcallHandler[TdcallLeaf.values().length];
+
+    public TdcallTable(ModuleState state) {
+        row(TdcallLeaf.VP_VMCALL, VcpuLeaves::vmcall);
+        row(TdcallLeaf.VP_INFO, VcpuLeaves::info);
+        row(TdcallLeaf.VP_VEINFO_GET, VcpuLeaves::veInfoGet);
+        row(TdcallLeaf.VP_CPUIDVE_SET, VcpuLeaves::cpuidVeSet);
+        row(TdcallLeaf.MEM_PAGE_ACCEPT, new MemPageAccept());
+        row(TdcallLeaf.MEM_PAGE_ATTR_RD, MemPageAttr::read);
+        row(TdcallLeaf.MEM_PAGE_ATTR_WR, MemPageAttr::write);
+        row(TdcallLeaf.MR_RTMR_EXTEND, new MrRtmrExtend());
+        row(TdcallLeaf.MR_REPORT, new MrReport(new MockReportKey(state.profile().name())));
+        row(TdcallLeaf.VP_ENTER, NestedLeaves::vpEnter);
+        row(TdcallLeaf.VP_INVEPT, NestedLeaves::invept);
+        row(TdcallLeaf.VP_INVVPID, NestedLeaves::invvpid);
+        row(TdcallLeaf.SERVTD_RD, NestedLeaves::servtdRead);
+        row(TdcallLeaf.SERVTD_WR, NestedLeaves::servtdWrite);
+    }
+
+    @Override
+    public @Nullable TdcallHandler handler(TdcallLeaf leaf) {
+        return handlers[leaf.ordinal()];
+    }
+
+    private void row(TdcallLeaf leaf, TdcallHandler handler) {
+        assert handlers[leaf.ordinal()] == null : "two rows for " + leaf;
+        handlers[leaf.ordinal()] = handler;
+    }
+}
