@@ -6,6 +6,8 @@ import dev.seamlab.host.init.Tdmr;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.host.pamt.RangeRefcounts;
 import dev.seamlab.machine.Addresses;
+import java.util.Collections;
+import java.util.EnumMap;
 import java.util.Map;
 
 /**
@@ -44,7 +46,7 @@ public record HostMemoryReport(
         int keyIdsUsed) {
 
     public HostMemoryReport {
-        pagesByUse = Map.copyOf(pagesByUse);
+        pagesByUse = Collections.unmodifiableMap(new EnumMap<>(pagesByUse));
     }
 
     static HostMemoryReport of(TdxHost host) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.host;
 
+import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.cpu.HostCpus;
 import dev.seamlab.host.init.MemoryList;
 import dev.seamlab.host.init.SystemInfo;
@@ -24,6 +25,7 @@ import dev.seamlab.machine.sched.Lock;
 import dev.seamlab.machine.sched.LockRank;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -62,7 +64,7 @@ public final class TdxHost {
         this.parts = parts;
         this.controlPages = new ControlPages(parts.pages, parts.backing);
         this.sleepingPairs =
-                java.util.stream.IntStream.range(0, parts.pages.nodes())
+                IntStream.range(0, parts.pages.nodes())
                         .<PairSource>mapToObj(node -> new AllocatorPairs(parts.pages, node))
                         .toList();
     }
@@ -222,7 +224,10 @@ public final class TdxHost {
             if (left == 0 && parts.keyIds.used() > 0) {
                 return Errno.EBUSY;
             }
-            parts.cpus.all().get(cpu).logical().setOnline(false);
+            // Whoever runs there leaves first.
+            HostCpu leaving = parts.cpus.claim(cpu);
+            leaving.logical().setOnline(false);
+            parts.cpus.release(leaving);
             return Errno.OK;
         } finally {
             hotplugLock.unlock();

@@ -34,6 +34,11 @@ public record SystemInfo(
     private static final int NO_RBP_MOD = 18;
     private static final int DYNAMIC_PAMT = 36;
 
+    /** Whether a value of TDX_FEATURES0 offers Dynamic PAMT. */
+    static boolean offersDynamicPamt(long features0) {
+        return (features0 >>> DYNAMIC_PAMT & 1) != 0;
+    }
+
     public SystemInfo {
         cpuidConfig = List.copyOf(cpuidConfig);
     }
@@ -59,7 +64,7 @@ public record SystemInfo(
 
     /** Whether the module offers Dynamic PAMT. */
     public boolean hasDynamicPamt() {
-        return hasFeature(DYNAMIC_PAMT);
+        return offersDynamicPamt(features0);
     }
 
     /** Pages to give to a TD beside the TDR. */

@@ -61,7 +61,7 @@ public final class SystemInfoReader {
     private PamtSizes pamtSizes(long features0) throws TdxInitException {
         // Only where the feature bit is set: an older module answers "not readable", which would
         // end bring-up. Where it is set, not being able to read the field does.
-        boolean dynamic = (features0 >>> 36 & 1) != 0;
+        boolean dynamic = SystemInfo.offersDynamicPamt(features0);
         return new PamtSizes(
                 (int) field(GlobalField.PAMT_4K_ENTRY_SIZE),
                 (int) field(GlobalField.PAMT_2M_ENTRY_SIZE),

@@ -14,8 +14,8 @@ import dev.seamlab.seam.abi.Status;
  * round everything.
  *
  * <p>R-13 is left in: when ADD fails, get logs, frees the pair, and still answers OK. The caller
- * goes on and meets MISSING_PAMT_PAGE_PAIR at its next SEAMCALL; its put then finds a count of
- * zero. The kernel has no check there and would make the count negative; here that raises (R-23).
+ * goes on and meets MISSING_PAMT_PAGE_PAIR at its next SEAMCALL; its put then asks the module for a
+ * pair that is not there, which is refused and logged.
  */
 public final class GlobalLockBacking implements PamtBacking {
     private final RangeRefcounts counts;

@@ -21,7 +21,8 @@ import dev.seamlab.seam.abi.StatusCode;
  *   <li>R-16: two pending puts. The table stands in {@link DecAndLockBacking}; it breaks I1.
  *   <li>R-17: HPA_RANGE_NOT_FREE also comes from a range in use as one 2M page; get then answers OK
  *       without 4K backing.
- *   <li>R-13: any other failure of ADD is logged and answered with OK.
+ *   <li>R-13: any other failure of ADD is logged and answered with OK. The put that follows makes
+ *       the count negative in the kernel; here it raises (R-23).
  * </ul>
  */
 public final class LockAvoidingBacking implements PamtBacking {

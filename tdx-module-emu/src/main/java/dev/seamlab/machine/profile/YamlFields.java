@@ -17,6 +17,8 @@ final class YamlFields {
     private final Map<String, @Nullable Object> fields = new LinkedHashMap<>();
     private final TreeSet<String> known = new TreeSet<>();
     private final List<Violation> bad;
+    // What is no mapping has been complained about; its fields need no further complaints.
+    private final boolean readable;
 
     /**
      * @param path where the mapping stands; empty for the document
@@ -25,12 +27,15 @@ final class YamlFields {
     YamlFields(String path, @Nullable Object value, List<Violation> bad) {
         this.path = path;
         this.bad = bad;
+        this.readable = value instanceof Map<?, ?>;
         if (value instanceof Map<?, ?> map) {
             map.forEach((key, field) -> fields.put(String.valueOf(key), field));
         } else {
             violation(
                     path.isEmpty() ? "profile" : path,
-                    "must be a mapping of fields, is " + describe(value));
+                    value == null && !path.isEmpty()
+                            ? "is missing"
+                            : "must be a mapping of fields, is " + describe(value));
         }
     }
 
@@ -82,9 +87,8 @@ final class YamlFields {
     }
 
     YamlFields mapping(String name) {
-        @Nullable Object value = take(name, null);
-        // What is missing has been complained about; its own fields need no second complaint.
-        return new YamlFields(pathOf(name), value == null ? Map.of() : value, bad);
+        known.add(name);
+        return new YamlFields(pathOf(name), fields.get(name), bad);
     }
 
     /** Complains about every field that nobody asked for. */
@@ -107,7 +111,7 @@ final class YamlFields {
             }
             return value;
         }
-        if (fallback == null) {
+        if (fallback == null && readable) {
             violation(pathOf(name), "is missing");
         }
         return fallback;

@@ -26,8 +26,7 @@ public final class CpuidConfig {
     private static final int VERSION_LEAF = 1;
     private static final int FEATURES_LEAF = 7;
     private static final int ADDRESS_LEAF = 0x8000_0008;
-    private static final int NARROW_GPA_BITS = 47;
-    private static final int MIN_VIRTUAL_MAXPA = 36;
+    private static final int NARROW_GPA_BITS = 48;
     private static final VarHandle INTS =
             MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
@@ -182,7 +181,7 @@ public final class CpuidConfig {
         if (asked == 0) {
             return widest;
         }
-        return asked >= MIN_VIRTUAL_MAXPA && asked <= widest ? asked : -1;
+        return asked >= PlatformValues.MIN_VIRTUAL_MAXPA && asked <= widest ? asked : -1;
     }
 
     private static int bits(Row row, int register) {

@@ -22,11 +22,15 @@ public final class PlatformValues {
     /** CONFIG_FLAGS bits that a TD may set. */
     public static final long CONFIG_FLAGS_FIXED0 = 0x1F;
 
-    /**
-     * IA32_ARCH_CAPABILITIES bits that a TD may configure. The facts give no value; zero makes any
-     * configured bit an error, which is the safe side.
-     */
-    public static final long ARCH_CAPABILITIES_CONFIG_MASK = 0;
+    /** IA32_ARCH_CAPABILITIES bits that a TD may configure. */
+    public static final long ARCH_CAPABILITIES_CONFIG_MASK =
+            1L << 4 | 1L << 19 | 1L << 20 | 1L << 24;
+
+    /** Narrowest virtual MAXPA. */
+    public static final int MIN_VIRTUAL_MAXPA = 45;
+
+    /** Event filters that MNG.INIT takes. */
+    public static final int MAX_EVENT_FILTERS = 512;
 
     private PlatformValues() {}
 }

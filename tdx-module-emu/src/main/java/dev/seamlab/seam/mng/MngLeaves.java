@@ -25,6 +25,8 @@ public final class MngLeaves {
         table.accept(Leaf.MNG_INIT, new MngInit(state, tds));
         table.accept(Leaf.MNG_VPFLUSHDONE, new MngVpFlushDone(state, tds));
         table.accept(Leaf.MNG_KEY_FREEID, new MngKeyFreeId(state, tds));
+        table.accept(Leaf.MNG_RD, new MngRdWr(tds, Leaf.MNG_RD));
+        table.accept(Leaf.MNG_WR, new MngRdWr(tds, Leaf.MNG_WR));
         // Kept for old hosts: succeeds and does nothing.
         table.accept(Leaf.MNG_KEY_RECLAIMID, call -> Status.SUCCESS);
     }

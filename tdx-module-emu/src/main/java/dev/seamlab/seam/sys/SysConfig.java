@@ -27,7 +27,7 @@ import java.util.List;
  * <p>The one leaf whose failure leaves a trace: the KeyID is RESERVED before the TDMRs are looked
  * at, as in the module, so that only a repeat with the same or another free KeyID makes sense.
  */
-public final class SysConfig implements LeafHandler {
+final class SysConfig implements LeafHandler {
     private static final long HKID_MASK = 0xFFFF;
     private static final long DYNAMIC_PAMT = 1L << 16;
 
@@ -36,7 +36,7 @@ public final class SysConfig implements LeafHandler {
 
     private final ModuleState state;
 
-    public SysConfig(ModuleState state) {
+    SysConfig(ModuleState state) {
         this.state = state;
     }
 

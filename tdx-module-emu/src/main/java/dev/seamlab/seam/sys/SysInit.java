@@ -18,10 +18,10 @@ import dev.seamlab.seam.core.SysState;
  * configuration in R8; the model knows none, so R8 must be zero (a guess, the facts give no
  * layout).
  */
-public final class SysInit implements LeafHandler {
+final class SysInit implements LeafHandler {
     private final ModuleState state;
 
-    public SysInit(ModuleState state) {
+    SysInit(ModuleState state) {
         this.state = state;
     }
 

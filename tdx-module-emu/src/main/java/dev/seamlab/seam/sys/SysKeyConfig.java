@@ -14,10 +14,10 @@ import dev.seamlab.seam.core.ModuleState;
 import dev.seamlab.seam.core.SysState;
 
 /** TDH.SYS.KEY.CONFIG, once per package; the last makes the module ready (facts: section 1.4). */
-public final class SysKeyConfig implements LeafHandler {
+final class SysKeyConfig implements LeafHandler {
     private final ModuleState state;
 
-    public SysKeyConfig(ModuleState state) {
+    SysKeyConfig(ModuleState state) {
         this.state = state;
     }
 

@@ -12,10 +12,10 @@ import dev.seamlab.seam.core.ModuleState;
 import dev.seamlab.seam.core.SysState;
 
 /** TDH.SYS.LP.INIT, once per logical CPU, on many at the same time (facts: section 1.4). */
-public final class SysLpInit implements LeafHandler {
+final class SysLpInit implements LeafHandler {
     private final ModuleState state;
 
-    public SysLpInit(ModuleState state) {
+    SysLpInit(ModuleState state) {
         this.state = state;
     }
 

@@ -19,13 +19,13 @@ import dev.seamlab.seam.pamt.Tdmr;
  * TDH.SYS.TDMR.INIT: a step of 1024 4K entries, or of 4096 with Dynamic PAMT, where there are only
  * bitmap bits to write (facts: section 1.4).
  */
-public final class SysTdmrInit implements LeafHandler {
+final class SysTdmrInit implements LeafHandler {
     private static final long STATIC_STEP = 1024 * Addresses.PAGE_SIZE;
     private static final long DYNAMIC_STEP = 4096 * Addresses.PAGE_SIZE;
 
     private final ModuleState state;
 
-    public SysTdmrInit(ModuleState state) {
+    SysTdmrInit(ModuleState state) {
         this.state = state;
     }
 

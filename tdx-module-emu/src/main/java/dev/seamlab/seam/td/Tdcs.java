@@ -5,7 +5,6 @@ import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.seam.abi.OpState;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.sept.SeptTable;
-import java.util.Arrays;
 
 /**
  * TDCS: the control structure of a TD in its TDCX pages (facts: module ABI sections 6.4 and 7.3).
@@ -53,7 +52,6 @@ public final class Tdcs {
         this.rootHpa = rootHpa;
         this.root = new SeptTable(rootHpa, PageInfo.LEVEL_512G);
         this.x2apicIds = new int[maxVcpus];
-        Arrays.fill(x2apicIds, -1);
     }
 
     /** Words that hold the locks. */
@@ -138,7 +136,7 @@ public final class Tdcs {
         assert before + delta >= 0 : "negative NUM_ASSOC_VCPUS";
     }
 
-    /** x2APIC id of a vCPU, or -1. */
+    /** x2APIC id of a vCPU; 0 where VP.INIT got none. */
     public int x2apicId(int vcpu) {
         return x2apicIds[vcpu];
     }

@@ -25,6 +25,11 @@ public final class VcpuContext {
     private int cpuidVe;
     private long hostPriorityBusySince = NOT_BUSY;
 
+    // VMCS fields that the host owns.
+    private long sharedEptp;
+    private long postedInterruptDescriptor;
+    private long postedInterruptVector;
+
     // #VE information; valid until TDG.VP.VEINFO.GET takes it.
     private boolean veValid;
     private long veReason;
@@ -59,6 +64,33 @@ public final class VcpuContext {
 
     public void pendingNmi(boolean value) {
         pendingNmi = value;
+    }
+
+    /** Shared EPT pointer. */
+    public long sharedEptp() {
+        return sharedEptp;
+    }
+
+    public void sharedEptp(long value) {
+        sharedEptp = value;
+    }
+
+    /** Address of the posted-interrupt descriptor. */
+    public long postedInterruptDescriptor() {
+        return postedInterruptDescriptor;
+    }
+
+    public void postedInterruptDescriptor(long value) {
+        postedInterruptDescriptor = value;
+    }
+
+    /** Posted-interrupt notification vector. */
+    public long postedInterruptVector() {
+        return postedInterruptVector;
+    }
+
+    public void postedInterruptVector(long value) {
+        postedInterruptVector = value;
     }
 
     /** Whether no entry happened since the association. */

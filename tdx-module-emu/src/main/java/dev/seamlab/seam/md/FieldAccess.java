@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.seam.md;
+
+/** Who reads or writes a metadata field. */
+public enum FieldAccess {
+    /** The host, on a production TD or on global fields. */
+    HOST,
+    /** The host, on a debug TD. */
+    HOST_DEBUG,
+    /** The TD itself. */
+    GUEST
+}

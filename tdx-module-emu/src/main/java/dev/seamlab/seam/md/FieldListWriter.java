@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.seam.md;
+
+import dev.seamlab.seam.abi.FieldId;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+
+/**
+ * Writes fields as a metadata list: header, then sequences of fields with consecutive codes and the
+ * same shape (facts: module ABI section 1.4).
+ *
+ * <pre>
+ *   list:      0 u16 bytes used   2 u16 sequences   4 u32 zero   8 sequences
+ *   sequence:  u64 id of the first field, with last element and last field; then u64 elements
+ * </pre>
+ */
+public final class FieldListWriter {
+    private static final int HEADER = 8;
+    private static final int LAST_ELEMENT_SHIFT = 34;
+    private static final int LAST_FIELD_SHIFT = 38;
+    private static final VarHandle LONGS =
+            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle SHORTS =
+            MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
+
+    /** Where values come from. */
+    @FunctionalInterface
+    public interface Values {
+        long value(int row, int element);
+    }
+
+    private final FieldCatalog catalog;
+    private final Values values;
+    private final FieldAccess access;
+    private final byte[] buffer;
+    private int used = HEADER;
+
+    public FieldListWriter(FieldCatalog catalog, Values values, FieldAccess access, byte[] buffer) {
+        this.catalog = catalog;
+        this.values = values;
+        this.access = access;
+        this.buffer = buffer;
+    }
+
+    /** Bytes of the list. */
+    public int bytesWritten() {
+        return used;
+    }
+
+    /**
+     * Writes from a field on as much as fits.
+     *
+     * @param element first element of a field
+     * @return identifier of the field that did not fit, or {@link FieldId#NULL}
+     */
+    public long write(int row, int element) {
+        java.util.Arrays.fill(buffer, (byte) 0);
+        int sequences = 0;
+        int atRow = row;
+        int at = element;
+        long next = catalog.id(row, element);
+        int sequenceAt = 0;
+        int fieldsInSequence = 0;
+        long expected = 0;
+        while (next != FieldId.NULL) {
+            FieldSpec spec = catalog.get(atRow);
+            long size = (long) Long.BYTES * spec.elements();
+            boolean continues = fieldsInSequence > 0 && next == expected;
+            long needed = continues ? size : size + Long.BYTES;
+            if (used + needed > buffer.length) {
+                break;
+            }
+            if (!continues) {
+                sequenceAt = used;
+                used += Long.BYTES;
+                sequences++;
+                fieldsInSequence = 0;
+            }
+            fieldsInSequence++;
+            long header =
+                    (next & 0xBF7F_0003_00FF_FFFFL)
+                            | (long) (spec.elements() - 1) << LAST_ELEMENT_SHIFT;
+            long first = continues ? (long) LONGS.get(buffer, sequenceAt) : header;
+            long lastField = (long) (fieldsInSequence - 1) << LAST_FIELD_SHIFT;
+            LONGS.set(buffer, sequenceAt, (first & ~(0x1FFL << LAST_FIELD_SHIFT)) | lastField);
+            for (int e = 0; e < spec.elements(); e++) {
+                LONGS.set(buffer, used, values.value(atRow, at + e));
+                used += Long.BYTES;
+            }
+            // Continues only into a field of the same shape right behind this one.
+            int lastElement = at + spec.elements() - 1;
+            expected = next + spec.elements();
+            next = catalog.next(atRow, lastElement, access);
+            if (next != FieldId.NULL) {
+                atRow = catalog.find(next);
+                at = catalog.element(atRow, next);
+                if (catalog.get(atRow).elements() != spec.elements()) {
+                    expected = FieldId.NULL;
+                }
+            }
+        }
+        SHORTS.set(buffer, 0, (short) used);
+        SHORTS.set(buffer, 2, (short) sequences);
+        return next;
+    }
+}
