@@ -65,7 +65,8 @@ final class Client implements AutoCloseable {
                             .waitOperation(
                                     WaitOperationRequest.newBuilder()
                                             .setName(last.getName())
-                                            .setTimeout(Durations.fromMillis(timeout.toMillis() / 2))
+                                            .setTimeout(
+                                                    Durations.fromMillis(timeout.toMillis() / 2))
                                             .build());
         }
         if (last.hasError()) {

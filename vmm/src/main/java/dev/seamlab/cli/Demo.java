@@ -173,17 +173,18 @@ final class Demo {
         AuditReport audit = client.host().runAudit(RunAuditRequest.getDefaultInstance());
         out.println("After destroying them");
         long dynamic = after.getPamt().getDynamicBytes();
-        boolean sound =
-                check(dynamic == 0, "dynamic PAMT: " + dynamic + " bytes")
-                        & check(
-                                after.getFreeBytes() == before.getFreeBytes(),
-                                "free memory: "
-                                        + (after.getFreeBytes() - before.getFreeBytes())
-                                        + " bytes from where it was")
-                        & check(
-                                after.getKeyIds().getUsed() == before.getKeyIds().getUsed(),
-                                "KeyIDs: " + after.getKeyIds().getUsed() + " in use")
-                        & check(audit.getFindingsCount() == 0, AuditCommand.summary(audit));
+        boolean sound = check(dynamic == 0, "dynamic PAMT: " + dynamic + " bytes");
+        sound &=
+                check(
+                        after.getFreeBytes() == before.getFreeBytes(),
+                        "free memory: "
+                                + (after.getFreeBytes() - before.getFreeBytes())
+                                + " bytes from where it was");
+        sound &=
+                check(
+                        after.getKeyIds().getUsed() == before.getKeyIds().getUsed(),
+                        "KeyIDs: " + after.getKeyIds().getUsed() + " in use");
+        sound &= check(audit.getFindingsCount() == 0, AuditCommand.summary(audit));
         audit.getFindingsList()
                 .forEach(f -> out.println("    " + f.getRule() + ": " + f.getDescription()));
         out.flush();

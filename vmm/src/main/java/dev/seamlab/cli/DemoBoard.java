@@ -3,7 +3,6 @@ package dev.seamlab.cli;
 
 import dev.seamlab.v1.Progress;
 import dev.seamlab.v1.TrustDomain;
-import java.io.Console;
 import java.io.PrintWriter;
 
 /**
@@ -57,8 +56,7 @@ final class DemoBoard {
     }
 
     private static boolean onTerminal() {
-        Console console = System.console();
         String term = System.getenv("TERM");
-        return console != null && console.isTerminal() && term != null && !term.equals("dumb");
+        return System.console().isTerminal() && term != null && !term.equals("dumb");
     }
 }

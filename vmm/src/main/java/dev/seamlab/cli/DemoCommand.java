@@ -51,7 +51,8 @@ final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         host.check();
-        ByteString image = firmware == null ? ByteString.EMPTY : InputFiles.read("--firmware", firmware);
+        ByteString image =
+                firmware == null ? ByteString.EMPTY : InputFiles.read("--firmware", firmware);
         int port = freePort();
         System.setProperty(Server.GRPC_PORT, Integer.toString(port));
         System.setProperty("quarkus.http.host-enabled", "false");
@@ -66,7 +67,8 @@ final class DemoCommand implements Callable<Integer> {
             return probe.getLocalPort();
         } catch (IOException e) {
             throw new CommandFailure(
-                    ExitCodes.UNREACHABLE, "no free port on the loopback address: " + e.getMessage());
+                    ExitCodes.UNREACHABLE,
+                    "no free port on the loopback address: " + e.getMessage());
         }
     }
 

@@ -27,14 +27,11 @@ final class DemoWatch implements AutoCloseable {
         for (int i = 0; i < all.size(); i++) {
             int row = i;
             String name = all.get(i).getName();
-            calls.run(
-                    () ->
-                            client.async()
-                                    .watchTrustDomain(
-                                            WatchTrustDomainRequest.newBuilder()
-                                                    .setName(name)
-                                                    .build(),
-                                            new Row(row, board)));
+            calls.run(() ->
+                    client.async()
+                            .watchTrustDomain(
+                                    WatchTrustDomainRequest.newBuilder().setName(name).build(),
+                                    new Row(row, board)));
         }
     }
 

@@ -32,12 +32,12 @@ final class ExitCodes {
             case OK -> OK;
             case INVALID_ARGUMENT, OUT_OF_RANGE -> BAD_INPUT;
             case NOT_FOUND,
-                            ALREADY_EXISTS,
-                            FAILED_PRECONDITION,
-                            ABORTED,
-                            PERMISSION_DENIED,
-                            UNAUTHENTICATED,
-                            UNIMPLEMENTED ->
+                    ALREADY_EXISTS,
+                    FAILED_PRECONDITION,
+                    ABORTED,
+                    PERMISSION_DENIED,
+                    UNAUTHENTICATED,
+                    UNIMPLEMENTED ->
                     REFUSED;
             case RESOURCE_EXHAUSTED -> EXHAUSTED;
             case UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED -> UNREACHABLE;

@@ -15,7 +15,13 @@ import picocli.CommandLine.Option;
 @Command(
         name = "host",
         description = "Shows the host, and where its memory goes.",
-        footer = {"", "Examples:", "  seamlab host", "  seamlab host --boot-log", "  seamlab host -o json"})
+        footer = {
+            "",
+            "Examples:",
+            "  seamlab host",
+            "  seamlab host --boot-log",
+            "  seamlab host -o json"
+        })
 final class HostCommand implements Callable<Integer> {
     @Mixin private ClientOptions options;
 

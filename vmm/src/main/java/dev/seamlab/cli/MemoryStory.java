@@ -37,9 +37,18 @@ final class MemoryStory {
                     Sizes.show(pamt.getStaticEquivalentBytes()),
                     Sizes.show(pamt.getStaticBytes()));
         }
-        table.row("  page pairs, control", "-", Sizes.show(pamt.getDynamicByCause().getControlBytes()))
-                .row("  page pairs, S-EPT", "-", Sizes.show(pamt.getDynamicByCause().getSeptBytes()))
-                .row("  page pairs, guest", "-", Sizes.show(pamt.getDynamicByCause().getGuestBytes()))
+        table.row(
+                        "  page pairs, control",
+                        "-",
+                        Sizes.show(pamt.getDynamicByCause().getControlBytes()))
+                .row(
+                        "  page pairs, S-EPT",
+                        "-",
+                        Sizes.show(pamt.getDynamicByCause().getSeptBytes()))
+                .row(
+                        "  page pairs, guest",
+                        "-",
+                        Sizes.show(pamt.getDynamicByCause().getGuestBytes()))
                 .row("  refcounts", "-", Sizes.show(pamt.getRefcountBytes()))
                 .row(
                         "  together",

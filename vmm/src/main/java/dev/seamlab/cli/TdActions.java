@@ -44,7 +44,9 @@ final class TdActions {
     }
 
     /** {@code seamlab td pause}. */
-    @Command(name = "pause", description = "Takes the vCPUs out of the guest; they keep their state.")
+    @Command(
+            name = "pause",
+            description = "Takes the vCPUs out of the guest; they keep their state.")
     static final class Pause extends Action {
         @Override
         TrustDomain act(Client client, String name) {
@@ -59,13 +61,14 @@ final class TdActions {
         @Override
         TrustDomain act(Client client, String name) {
             return client.trustDomains()
-                    .resumeTrustDomain(
-                            ResumeTrustDomainRequest.newBuilder().setName(name).build());
+                    .resumeTrustDomain(ResumeTrustDomainRequest.newBuilder().setName(name).build());
         }
     }
 
     /** {@code seamlab td stop}. */
-    @Command(name = "stop", description = "Ends the vCPUs for good; memory is held until the delete.")
+    @Command(
+            name = "stop",
+            description = "Ends the vCPUs for good; memory is held until the delete.")
     static final class Stop extends Action {
         @Override
         TrustDomain act(Client client, String name) {
@@ -86,7 +89,10 @@ final class TdActions {
         @Option(names = "--stop", description = "Stop it first where it runs.")
         private boolean stop;
 
-        @Option(names = "--etag", paramLabel = "ETAG", description = "Only if nothing changed since.")
+        @Option(
+                names = "--etag",
+                paramLabel = "ETAG",
+                description = "Only if nothing changed since.")
         private String etag = "";
 
         @Option(names = "--allow-missing", description = "Succeed where there is none.")

@@ -91,8 +91,7 @@ final class TdCreateCommand implements Callable<Integer> {
                     Firmware.newBuilder().setImage(InputFiles.read("--firmware", firmware)));
         }
         if (debug) {
-            wanted.setAttributes(
-                    Attributes.newBuilder().setDebug(true).setSeptVeDisable(true));
+            wanted.setAttributes(Attributes.newBuilder().setDebug(true).setSeptVeDisable(true));
         }
         try (Client client = options.connect()) {
             Operation operation =
@@ -112,6 +111,8 @@ final class TdCreateCommand implements Callable<Integer> {
     }
 
     private String program() {
-        return guest.file == null ? guest.text : InputFiles.read("--guest-file", guest.file).toStringUtf8();
+        return guest.file == null
+                ? guest.text
+                : InputFiles.read("--guest-file", guest.file).toStringUtf8();
     }
 }

@@ -116,12 +116,11 @@ final class ErrorMapper {
         return Rejection.invalid(
                 "INVALID_TRUST_DOMAIN",
                 violations.stream()
-                        .map(
-                                violation ->
-                                        BadRequest.FieldViolation.newBuilder()
-                                                .setField(field(violation.field()))
-                                                .setDescription(violation.description())
-                                                .build())
+                        .map(violation ->
+                                BadRequest.FieldViolation.newBuilder()
+                                        .setField(field(violation.field()))
+                                        .setDescription(violation.description())
+                                        .build())
                         .toList());
     }
 
@@ -165,11 +164,7 @@ final class ErrorMapper {
         }
         if (dev.seamlab.seam.abi.Status.isRecoverable(refused.status())) {
             return Rejection.of(
-                    Code.UNAVAILABLE,
-                    reason,
-                    refused.message(),
-                    metadata,
-                    Rejection.retryAfter(1));
+                    Code.UNAVAILABLE, reason, refused.message(), metadata, Rejection.retryAfter(1));
         }
         return Rejection.of(
                 Code.FAILED_PRECONDITION,
@@ -235,12 +230,11 @@ final class ErrorMapper {
         return Rejection.invalid(
                 "INVALID_PROFILE",
                 bad.violations().stream()
-                        .map(
-                                violation ->
-                                        BadRequest.FieldViolation.newBuilder()
-                                                .setField(violation.field())
-                                                .setDescription(violation.description())
-                                                .build())
+                        .map(violation ->
+                                BadRequest.FieldViolation.newBuilder()
+                                        .setField(violation.field())
+                                        .setDescription(violation.description())
+                                        .build())
                         .toList());
     }
 

@@ -35,10 +35,8 @@ public class HostGrpcService extends HostGrpc.HostImplBase {
     }
 
     @Override
-    public void getMemoryReport(
-            GetMemoryReportRequest request, StreamObserver<MemoryReport> out) {
-        calls.unary(
-                request, out, r -> HostMapper.toProto(host.vmm().memory(), host.vmm().list()));
+    public void getMemoryReport(GetMemoryReportRequest request, StreamObserver<MemoryReport> out) {
+        calls.unary(request, out, r -> HostMapper.toProto(host.vmm().memory(), host.vmm().list()));
     }
 
     @Override

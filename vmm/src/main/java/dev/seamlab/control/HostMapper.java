@@ -80,15 +80,13 @@ final class HostMapper {
                         .setKeyIds(keyIds(memory));
         trustDomains.stream()
                 .sorted(Comparator.comparing(TrustDomain::id))
-                .forEach(
-                        td ->
-                                proto.addTrustDomains(
-                                        TrustDomainMemoryEntry.newBuilder()
-                                                .setName(TrustDomainName.of(td.id()))
-                                                .setMemory(
-                                                        TrustDomainMapper.toProto(
-                                                                td.memory(),
-                                                                td.spec().memoryBytes()))));
+                .forEach(td ->
+                        proto.addTrustDomains(
+                                TrustDomainMemoryEntry.newBuilder()
+                                        .setName(TrustDomainName.of(td.id()))
+                                        .setMemory(
+                                                TrustDomainMapper.toProto(
+                                                        td.memory(), td.spec().memoryBytes()))));
         return proto.build();
     }
 

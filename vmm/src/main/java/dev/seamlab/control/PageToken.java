@@ -16,8 +16,7 @@ final class PageToken {
     static String write(String lastName, String query) {
         return Base64.getUrlEncoder()
                 .withoutPadding()
-                .encodeToString(
-                        (lastName + SEPARATOR + query).getBytes(StandardCharsets.UTF_8));
+                .encodeToString((lastName + SEPARATOR + query).getBytes(StandardCharsets.UTF_8));
     }
 
     /**

@@ -32,9 +32,7 @@ final class SpecMapper {
                 proto.hasAttributes()
                         ? attributes(proto.getAttributes())
                         : TrustDomainSpec.DEFAULT_ATTRIBUTES,
-                proto.getGpaWidth() == 0
-                        ? TrustDomainSpec.DEFAULT_GPA_WIDTH
-                        : proto.getGpaWidth());
+                proto.getGpaWidth() == 0 ? TrustDomainSpec.DEFAULT_GPA_WIDTH : proto.getGpaWidth());
     }
 
     /** Fills in what a specification says. */

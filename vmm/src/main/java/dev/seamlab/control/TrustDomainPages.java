@@ -59,17 +59,15 @@ final class TrustDomainPages {
         return states.stream()
                 .filter(s -> s.name().equals(name))
                 .findFirst()
-                .<Predicate<TrustDomain>>map(
-                        s -> td -> TrustDomainMapper.toProto(td.state()) == s)
-                .orElseThrow(
-                        () ->
-                                Rejection.invalid(
-                                        "filter",
-                                        "there is no state "
-                                                + name
-                                                + ": use one of "
-                                                + states.stream()
-                                                        .map(State::name)
-                                                        .collect(Collectors.joining(", "))));
+                .<Predicate<TrustDomain>>map(s -> td -> TrustDomainMapper.toProto(td.state()) == s)
+                .orElseThrow(() ->
+                        Rejection.invalid(
+                                "filter",
+                                "there is no state "
+                                        + name
+                                        + ": use one of "
+                                        + states.stream()
+                                                .map(State::name)
+                                                .collect(Collectors.joining(", "))));
     }
 }

@@ -67,12 +67,9 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     }
 
     @Override
-    public void createTrustDomain(
-            CreateTrustDomainRequest request, StreamObserver<Operation> out) {
+    public void createTrustDomain(CreateTrustDomainRequest request, StreamObserver<Operation> out) {
         calls.unary(
-                request,
-                out,
-                r -> requestIds.once(r.getRequestId(), r, () -> create(r)).toProto());
+                request, out, r -> requestIds.once(r.getRequestId(), r, () -> create(r)).toProto());
     }
 
     @Override
@@ -87,14 +84,12 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     }
 
     @Override
-    public void startTrustDomain(
-            StartTrustDomainRequest request, StreamObserver<TrustDomain> out) {
+    public void startTrustDomain(StartTrustDomainRequest request, StreamObserver<TrustDomain> out) {
         calls.unary(request, out, r -> change(r.getName(), vmm::start));
     }
 
     @Override
-    public void pauseTrustDomain(
-            PauseTrustDomainRequest request, StreamObserver<TrustDomain> out) {
+    public void pauseTrustDomain(PauseTrustDomainRequest request, StreamObserver<TrustDomain> out) {
         calls.unary(request, out, r -> change(r.getName(), vmm::pause));
     }
 
@@ -110,19 +105,15 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     }
 
     @Override
-    public void deleteTrustDomain(
-            DeleteTrustDomainRequest request, StreamObserver<Operation> out) {
+    public void deleteTrustDomain(DeleteTrustDomainRequest request, StreamObserver<Operation> out) {
         calls.unary(
-                request,
-                out,
-                r -> requestIds.once(r.getRequestId(), r, () -> delete(r)).toProto());
+                request, out, r -> requestIds.once(r.getRequestId(), r, () -> delete(r)).toProto());
     }
 
     @Override
     public void watchTrustDomain(
             WatchTrustDomainRequest request, StreamObserver<WatchTrustDomainResponse> out) {
-        calls.streaming(
-                request, out, r -> watches.one(find(r.getName()), r.getResumeToken(), out));
+        calls.streaming(request, out, r -> watches.one(find(r.getName()), r.getResumeToken(), out));
     }
 
     @Override
@@ -132,8 +123,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     }
 
     private StoredOperation create(CreateTrustDomainRequest request) {
-        String id =
-                request.getTrustDomainId().isEmpty() ? anyId() : request.getTrustDomainId();
+        String id = request.getTrustDomainId().isEmpty() ? anyId() : request.getTrustDomainId();
         String name = TrustDomainName.of(id);
         TrustDomainSpec spec = SpecMapper.toSpec(id, request.getTrustDomain());
         List<Violation> violations = vmm.validate(spec);

@@ -10,8 +10,9 @@ import java.util.List;
  *
  * @param unaccepted stretches that the guest has to accept before it uses them, ascending
  * @param sharedBit GPA bit that marks an address as shared, 47 or 51
+ * @param scratch a private page that was accepted from the start: operands of TDCALLs go there
  */
-public record GuestMemory(List<Range> unaccepted, int sharedBit) {
+public record GuestMemory(List<Range> unaccepted, int sharedBit, @Gpa long scratch) {
     /**
      * A stretch of guest addresses.
      *

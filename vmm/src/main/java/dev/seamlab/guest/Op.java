@@ -29,7 +29,7 @@ public sealed interface Op {
     /** Extends a run-time measurement register with the SHA-384 of a text. */
     record RtmrExtend(int index, String text) implements Op {}
 
-    /** Produces a TDREPORT at a page of guest memory; the next page holds REPORTDATA. */
+    /** Produces a TDREPORT, over 64 zero bytes of REPORTDATA, at an accepted page. */
     record Report(long gpa) implements Op {}
 
     /** Sleeps until an interrupt (TDVMCALL HLT). */

@@ -7,11 +7,13 @@ import dev.seamlab.machine.Hpa;
 import dev.seamlab.machine.Pfn;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.PageInfo;
+import dev.seamlab.seam.abi.Status;
 
 /** TDH.PHYMEM.*: physical pages and caches. Operands: facts, module ABI sections 1.6 and 5. */
 public final class PhymemLeaves {
     private final Seamcall seamcall;
     private final int keyIdShift;
+    private volatile PairListener pairs = PairListener.NONE;
 
     /**
      * @param keyIdShift lowest address bit that carries the KeyID
@@ -19,6 +21,11 @@ public final class PhymemLeaves {
     PhymemLeaves(Seamcall seamcall, int keyIdShift) {
         this.seamcall = seamcall;
         this.keyIdShift = keyIdShift;
+    }
+
+    /** From now on this listener is told of page pairs. */
+    public void setPairListener(PairListener listener) {
+        pairs = listener;
     }
 
     /** Writes back this package's caches; resumes an interrupted call where told so. */
@@ -55,13 +62,21 @@ public final class PhymemLeaves {
     /** Installs a page pair for the 2 MiB range that holds a page. */
     public long pamtAdd(HostCpu cpu, @Pfn long pfn, @Pfn long page0, @Pfn long page1) {
         cpu.regs().rcx(rangeOperand(pfn)).rdx(Addresses.hpa(page0)).r8(Addresses.hpa(page1));
-        return seamcall.call(cpu, Leaf.PHYMEM_PAMT_ADD);
+        long status = seamcall.call(cpu, Leaf.PHYMEM_PAMT_ADD);
+        if (status == Status.SUCCESS) {
+            pairs.added(cpu, pfn);
+        }
+        return status;
     }
 
     /** Takes the page pair of the range that holds a page. Out: RDX and R8, the two pages. */
     public long pamtRemove(HostCpu cpu, @Pfn long pfn) {
         cpu.regs().rcx(rangeOperand(pfn));
-        return seamcall.call(cpu, Leaf.PHYMEM_PAMT_REMOVE);
+        long status = seamcall.call(cpu, Leaf.PHYMEM_PAMT_REMOVE);
+        if (status == Status.SUCCESS) {
+            pairs.removed(cpu, pfn);
+        }
+        return status;
     }
 
     /** The address is rounded, not the frame number: mixing up the two was R-10. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.vmm.tdvf;
 
-import dev.seamlab.vmm.tdvf.TdvfSection.Type;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -28,16 +27,16 @@ final class EmbeddedFirmware {
         long base = TdvfImage.FIRMWARE_END - SIZE;
         return List.of(
                 new TdvfSection(
-                        Type.BFV,
+                        TdvfSection.Type.BFV,
                         TdvfSection.MR_EXTEND,
                         CFV_BYTES,
                         BFV_BYTES,
                         base + CFV_BYTES,
                         BFV_BYTES),
-                new TdvfSection(Type.CFV, 0, 0, CFV_BYTES, base, CFV_BYTES),
-                new TdvfSection(Type.TEMP_MEM, 0, 0, 0, 0x81_0000, 0x2000),
-                new TdvfSection(Type.TEMP_MEM, 0, 0, 0, 0x80_B000, 0x1000),
-                new TdvfSection(Type.TD_HOB, 0, 0, 0, 0x80_9000, 0x2000));
+                new TdvfSection(TdvfSection.Type.CFV, 0, 0, CFV_BYTES, base, CFV_BYTES),
+                new TdvfSection(TdvfSection.Type.TEMP_MEM, 0, 0, 0, 0x81_0000, 0x2000),
+                new TdvfSection(TdvfSection.Type.TEMP_MEM, 0, 0, 0, 0x80_B000, 0x1000),
+                new TdvfSection(TdvfSection.Type.TD_HOB, 0, 0, 0, 0x80_9000, 0x2000));
     }
 
     private static byte[] build() {

@@ -2,7 +2,6 @@
 package dev.seamlab.vmm.tdvf;
 
 import dev.seamlab.machine.Addresses;
-import dev.seamlab.vmm.tdvf.TdvfSection.Type;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -145,14 +144,14 @@ final class TdvfParser {
         long memory = image.getLong(at + 16);
         long number = unsigned(at + 24);
         long attributes = unsigned(at + 28);
-        Type[] types = Type.values();
+        TdvfSection.Type[] types = TdvfSection.Type.values();
         if (number >= types.length) {
             throw bad(
                     field + ".type",
                     "is " + number,
                     "only BFV (0), CFV (1), TD_HOB (2) and TEMP_MEM (3) can be loaded");
         }
-        Type type = types[(int) number];
+        TdvfSection.Type type = types[(int) number];
         checkMemory(field, type, address, memory);
         checkData(field, type, offset, raw, memory);
         if ((attributes & ~TdvfSection.MR_EXTEND) != 0) {
@@ -164,7 +163,7 @@ final class TdvfParser {
         return new TdvfSection(type, (int) attributes, (int) offset, (int) raw, address, memory);
     }
 
-    private void checkMemory(String field, Type type, long address, long memory) {
+    private void checkMemory(String field, TdvfSection.Type type, long address, long memory) {
         if (!Addresses.isAligned(address, Addresses.PAGE_SIZE)) {
             throw bad(
                     field + ".memory_address",
@@ -177,7 +176,7 @@ final class TdvfParser {
                     "is 0x" + Long.toHexString(memory),
                     "it must be whole 4 KiB pages, at most " + MAX_MEMORY + " bytes");
         }
-        boolean inImage = type == Type.BFV || type == Type.CFV;
+        boolean inImage = type == TdvfSection.Type.BFV || type == TdvfSection.Type.CFV;
         long from = inImage ? TdvfImage.FIRMWARE_END - size : 0;
         long to = inImage ? TdvfImage.FIRMWARE_END : TdvfImage.LOW_RAM_LIMIT;
         if (address < from || address > to - memory) {
@@ -193,8 +192,9 @@ final class TdvfParser {
         }
     }
 
-    private void checkData(String field, Type type, long offset, long raw, long memory) {
-        boolean needsData = type == Type.BFV || type == Type.CFV;
+    private void checkData(
+            String field, TdvfSection.Type type, long offset, long raw, long memory) {
+        boolean needsData = type == TdvfSection.Type.BFV || type == TdvfSection.Type.CFV;
         if (needsData && raw == 0) {
             throw bad(field + ".raw_size", "is 0", "a " + type + " section has data");
         }
@@ -216,14 +216,15 @@ final class TdvfParser {
     }
 
     private void checkTogether(List<TdvfSection> sections) {
-        long hobs = sections.stream().filter(s -> s.type() == Type.TD_HOB).count();
+        long hobs = sections.stream().filter(s -> s.type() == TdvfSection.Type.TD_HOB).count();
         if (hobs != 1) {
             throw bad("sections", "there are " + hobs + " TD_HOB sections", "there must be one");
         }
         boolean starts =
                 sections.stream()
                         .anyMatch(s ->
-                                s.type() == Type.BFV && s.memoryEnd() == TdvfImage.FIRMWARE_END);
+                                s.type() == TdvfSection.Type.BFV
+                                        && s.memoryEnd() == TdvfImage.FIRMWARE_END);
         if (!starts) {
             throw bad(
                     "sections",
