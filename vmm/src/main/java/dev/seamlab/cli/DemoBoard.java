@@ -3,6 +3,7 @@ package dev.seamlab.cli;
 
 import dev.seamlab.v1.Progress;
 import dev.seamlab.v1.TrustDomain;
+import java.io.Console;
 import java.io.PrintWriter;
 
 /**
@@ -55,8 +56,10 @@ final class DemoBoard {
         }
     }
 
+    @SuppressWarnings("SystemConsoleNull") // JDK 25 went back to null where there is no terminal.
     private static boolean onTerminal() {
+        Console console = System.console();
         String term = System.getenv("TERM");
-        return System.console().isTerminal() && term != null && !term.equals("dumb");
+        return console != null && console.isTerminal() && term != null && !term.equals("dumb");
     }
 }

@@ -15,28 +15,22 @@ final class MemoryStory {
     /** The host. */
     static void print(PrintWriter out, MemoryReport report) {
         PamtUsage pamt = report.getPamt();
-        long now = pamt.getStaticBytes() + pamt.getDynamicBytes() + pamt.getRefcountBytes();
+        long reserved =
+                pamt.getLevel1GBytes() + pamt.getLevel2MBytes() + pamt.getLevel4KBytes();
+        long now = reserved + pamt.getDynamicBytes() + pamt.getRefcountBytes();
         Table table = new Table(Table.Align.LEFT, Table.Align.RIGHT, Table.Align.RIGHT);
         table.row("PAMT of the host", "static", "this host");
-        if (pamt.hasStaticByLevel() && pamt.hasStaticEquivalentByLevel()) {
-            table.row(
-                    "  1G level",
-                    Sizes.show(pamt.getStaticEquivalentByLevel().getLevel1GBytes()),
-                    Sizes.show(pamt.getStaticByLevel().getLevel1GBytes()));
-            table.row(
-                    "  2M level",
-                    Sizes.show(pamt.getStaticEquivalentByLevel().getLevel2MBytes()),
-                    Sizes.show(pamt.getStaticByLevel().getLevel2MBytes()));
-            table.row(
-                    "  4K level / page bitmap",
-                    Sizes.show(pamt.getStaticEquivalentByLevel().getLevel4KBytes()),
-                    Sizes.show(pamt.getStaticByLevel().getLevel4KBytes()));
-        } else {
-            table.row(
-                    "  reserved at start",
-                    Sizes.show(pamt.getStaticEquivalentBytes()),
-                    Sizes.show(pamt.getStaticBytes()));
-        }
+        // The upper levels are the same in both worlds; what differs is the 4K level.
+        long static4k =
+                pamt.getStaticEquivalentBytes() - pamt.getLevel2MBytes() - pamt.getLevel1GBytes();
+        String level1g = Sizes.show(pamt.getLevel1GBytes());
+        String level2m = Sizes.show(pamt.getLevel2MBytes());
+        table.row("  1G level", level1g, level1g)
+                .row("  2M level", level2m, level2m)
+                .row(
+                        "  4K level, or page bitmap",
+                        Sizes.show(static4k),
+                        Sizes.show(pamt.getLevel4KBytes()));
         table.row(
                         "  page pairs, control",
                         "-",

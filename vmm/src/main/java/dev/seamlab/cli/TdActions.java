@@ -18,7 +18,7 @@ final class TdActions {
     private TdActions() {}
 
     /** One action on one trust domain, which is printed as it is afterwards. */
-    private abstract static class Action implements Callable<Integer> {
+    abstract static class Action implements Callable<Integer> {
         @Mixin private ClientOptions options;
         @Mixin private TdNameParameter name;
 

@@ -36,7 +36,7 @@ public class HostGrpcService extends HostGrpc.HostImplBase {
 
     @Override
     public void getMemoryReport(GetMemoryReportRequest request, StreamObserver<MemoryReport> out) {
-        calls.unary(request, out, r -> HostMapper.toProto(host.vmm().memory(), host.vmm().list()));
+        calls.unary(request, out, r -> HostMapper.memoryReport(host.vmm()));
     }
 
     @Override

@@ -36,6 +36,7 @@ class HostLifecycle {
     private final Vmm vmm;
     private final Instant bootTime;
     private volatile boolean closed;
+    private volatile int lastFindings;
 
     HostLifecycle(HostSettings settings) {
         try {
@@ -60,6 +61,12 @@ class HostLifecycle {
         return vmm;
     }
 
+    @Produces
+    @Singleton
+    SeamcallCounters seamcalls() {
+        return setup.seamcalls();
+    }
+
     String preset() {
         return setup.preset();
     }
@@ -73,10 +80,16 @@ class HostLifecycle {
         return bootTime;
     }
 
+    /** Number of findings of the last audit; 0 before the first. */
+    int lastFindings() {
+        return lastFindings;
+    }
+
     /** What is wrong, and whether something was under way that may explain it. */
     AuditReport audit() {
         boolean before = somethingMoves();
         List<Finding> findings = vmm.audit();
+        lastFindings = findings.size();
         return HostMapper.toProto(findings, before || somethingMoves());
     }
 

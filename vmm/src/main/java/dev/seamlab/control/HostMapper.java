@@ -3,6 +3,7 @@ package dev.seamlab.control;
 
 import com.google.protobuf.Timestamp;
 import dev.seamlab.guest.Builtin;
+import dev.seamlab.host.HostMemoryReport;
 import dev.seamlab.machine.profile.AddressRange;
 import dev.seamlab.machine.profile.MachineProfile;
 import dev.seamlab.machine.profile.ModuleProfile;
@@ -52,7 +53,7 @@ final class HostMapper {
                                 Timestamp.newBuilder()
                                         .setSeconds(bootTime.getEpochSecond())
                                         .setNanos(bootTime.getNano()))
-                        .setPamt(pamt(memory));
+                        .setPamt(pamt(vmm, memory));
         for (int node = 0; node < profile.nodes().size(); node++) {
             for (AddressRange range : profile.nodes().get(node).memory()) {
                 proto.addMemoryRanges(
@@ -71,14 +72,15 @@ final class HostMapper {
         return proto.build();
     }
 
-    static MemoryReport toProto(HostMemory memory, List<TrustDomain> trustDomains) {
+    static MemoryReport memoryReport(Vmm vmm) {
+        HostMemory memory = vmm.memory();
         MemoryReport.Builder proto =
                 MemoryReport.newBuilder()
-                        .setPamt(pamt(memory))
+                        .setPamt(pamt(vmm, memory))
                         .setTotalBytes(memory.totalBytes())
                         .setFreeBytes(memory.freeBytes())
                         .setKeyIds(keyIds(memory));
-        trustDomains.stream()
+        vmm.list().stream()
                 .sorted(Comparator.comparing(TrustDomain::id))
                 .forEach(td ->
                         proto.addTrustDomains(
@@ -110,10 +112,13 @@ final class HostMapper {
                 .build();
     }
 
-    private static PamtUsage pamt(HostMemory memory) {
+    private static PamtUsage pamt(Vmm vmm, HostMemory memory) {
+        HostMemoryReport report = vmm.host().memoryReport();
         return PamtUsage.newBuilder()
-                .setStaticBytes(memory.staticPamtBytes())
-                .setDynamicBytes(memory.pamt().totalBytes())
+                .setLevel1GBytes(report.pamt1gBytes())
+                .setLevel2MBytes(report.pamt2mBytes())
+                .setLevel4KBytes(report.pamt4kBytes() + report.pamtBitmapBytes())
+                .setDynamicBytes(report.pamtDynamicBytes())
                 .setDynamicByCause(TrustDomainMapper.toProto(memory.pamt()))
                 .setBackedRanges(memory.backedRanges())
                 .setRefcountBytes(memory.refcountBytes())

@@ -19,13 +19,17 @@ import java.util.concurrent.CopyOnWriteArrayList;
 
 /** A host that is ready to be started: settings that have been read and found good. */
 public final class HostSetup {
+    private static final int MAX_LINES = 1000;
+
     private final MachineProfile profile;
     private final Preset preset;
     private final List<String> bootLog = new CopyOnWriteArrayList<>();
+    private final SeamcallCounters seamcalls;
 
     private HostSetup(MachineProfile profile, Preset preset) {
         this.profile = profile;
         this.preset = preset;
+        this.seamcalls = new SeamcallCounters(profile.cpus());
     }
 
     /**
@@ -41,7 +45,19 @@ public final class HostSetup {
 
     /** Brings the host up. */
     Outcome<Vmm> start() {
-        return Vmm.start(new VmmOptions(profile, preset != Preset.STATIC));
+        return Vmm.start(new VmmOptions(profile, preset.policy(), this::note, seamcalls));
+    }
+
+    /** What the module of this host was asked. */
+    SeamcallCounters seamcalls() {
+        return seamcalls;
+    }
+
+    /** Keeps a line of the kernel log. A host that complains for ever keeps its first lines. */
+    private void note(String line) {
+        if (bootLog.size() < MAX_LINES) {
+            bootLog.add(line);
+        }
     }
 
     String preset() {
@@ -68,7 +84,7 @@ public final class HostSetup {
                             + ": name another, or one of "
                             + String.join(", ", BuiltInProfiles.names()));
         } catch (IOException | InvalidPathException e) {
-            throw new BadSettingException("profile", name + " cannot be read: " + e.getMessage());
+            throw new BadSettingException("profile", name + " cannot be read: " + e);
         }
     }
 
@@ -84,7 +100,7 @@ public final class HostSetup {
         try {
             return Preset.byName(name);
         } catch (IllegalArgumentException e) {
-            throw new BadSettingException("preset", e.getMessage());
+            throw new BadSettingException("preset", String.valueOf(e.getMessage()));
         }
     }
 }

@@ -2,10 +2,10 @@
 package dev.seamlab.control;
 
 import com.google.protobuf.ByteString;
+import dev.seamlab.guest.Builtin;
 import dev.seamlab.guest.Workload;
 import dev.seamlab.seam.abi.TdParams;
 import dev.seamlab.v1.Attributes;
-import dev.seamlab.v1.BuiltInProgram;
 import dev.seamlab.v1.EmbeddedFirmware;
 import dev.seamlab.v1.Firmware;
 import dev.seamlab.v1.GuestProgram;
@@ -74,8 +74,8 @@ final class SpecMapper {
 
     private static String programText(GuestProgram program) {
         return switch (program.getSourceCase()) {
-            case TEXT -> program.getText();
-            case BUILT_IN -> builtIn(program.getBuiltIn());
+            case TEXT -> text(program);
+            case BUILT_IN -> builtIn(program);
             case SOURCE_NOT_SET ->
                     throw Rejection.invalid(
                             "trust_domain.guest_program",
@@ -83,9 +83,24 @@ final class SpecMapper {
         };
     }
 
-    private static String builtIn(BuiltInProgram builtIn) {
-        StringBuilder text = new StringBuilder(builtIn.getName());
-        new TreeMap<>(builtIn.getParametersMap())
+    private static String text(GuestProgram program) {
+        if (program.getParametersCount() > 0) {
+            throw Rejection.invalid(
+                    "trust_domain.guest_program.parameters",
+                    "belong to built_in: leave them out, or write them into the text");
+        }
+        return program.getText();
+    }
+
+    private static String builtIn(GuestProgram program) {
+        String name = program.getBuiltIn();
+        if (!Builtin.NAMES.contains(name)) {
+            throw Rejection.invalid(
+                    "trust_domain.guest_program.built_in",
+                    "there is no '" + name + "': use one of " + String.join(", ", Builtin.NAMES));
+        }
+        StringBuilder text = new StringBuilder(name);
+        new TreeMap<>(program.getParametersMap())
                 .forEach((key, value) -> text.append(' ').append(key).append('=').append(value));
         return text.toString();
     }

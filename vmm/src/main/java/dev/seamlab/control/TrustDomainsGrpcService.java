@@ -46,6 +46,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     private final OperationStore operations;
     private final RequestIds requestIds;
     private final Watches watches;
+    private final FaultTotals faults;
 
     TrustDomainsGrpcService(
             Calls calls,
@@ -55,7 +56,8 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
             Births births,
             OperationStore operations,
             RequestIds requestIds,
-            Watches watches) {
+            Watches watches,
+            FaultTotals faults) {
         this.calls = calls;
         this.vmm = vmm;
         this.errors = errors;
@@ -64,6 +66,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
         this.operations = operations;
         this.requestIds = requestIds;
         this.watches = watches;
+        this.faults = faults;
     }
 
     @Override
@@ -196,7 +199,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
                 name,
                 operation -> {
                     operation.reportStateFrom(() -> state(id));
-                    errors.granted(vmm.delete(id));
+                    faults.retire(errors.granted(vmm.delete(id)));
                     births.forget(id);
                     return Empty.getDefaultInstance();
                 });

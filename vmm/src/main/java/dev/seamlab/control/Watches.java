@@ -16,6 +16,7 @@ import java.util.Iterator;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Streams of changes. Each lives on the thread of its call and holds one message at most: a client
@@ -66,7 +67,7 @@ final class Watches {
     }
 
     /** Returns when the stream is over: with the last snapshot when the trust domain is gone. */
-    private @org.jspecify.annotations.Nullable TdSnapshot follow(
+    private @Nullable TdSnapshot follow(
             TrustDomain td,
             Birth birth,
             String resumeToken,
@@ -126,7 +127,7 @@ final class Watches {
             Outlet<WatchTrustDomainsResponse> outlet) {
         for (Iterator<Told> each = told.values().iterator(); each.hasNext(); ) {
             Told old = each.next();
-            if (present.get(old.td().id()) != old.td() && outlet.awaitRoom()) {
+            if (!isSame(present.get(old.td().id()), old.td()) && outlet.awaitRoom()) {
                 each.remove();
                 outlet.send(
                         WatchTrustDomainsResponse.newBuilder()
@@ -136,6 +137,12 @@ final class Watches {
                                 .build());
             }
         }
+    }
+
+    /** Another trust domain may have taken the name, so equal names do not tell. */
+    @SuppressWarnings("ReferenceEquality") // Identity is the question.
+    private static boolean isSame(@Nullable TrustDomain one, TrustDomain other) {
+        return one == other;
     }
 
     private void tellChanged(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.vmm;
 
+import dev.seamlab.kvm.KvmStats;
+
 /** One trust domain of this host. Safe for any thread; actions on it go through {@link Vmm}. */
 public interface TrustDomain {
     /** Its name. */
@@ -17,6 +19,9 @@ public interface TrustDomain {
 
     /** The host memory it holds. */
     TdMemory memory();
+
+    /** KVM's counters of this TD. */
+    KvmStats stats();
 
     /**
      * Subscribes to its snapshots.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.vmm;
 
+import dev.seamlab.host.TdxHost;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 
@@ -17,7 +18,7 @@ public interface Vmm extends AutoCloseable {
      * @return the refusal of the step that failed, where the machine cannot host TDs
      */
     static Outcome<Vmm> start(VmmOptions options) {
-        throw new UnsupportedOperationException("the host is not wired yet: " + options);
+        return HostVmm.start(options);
     }
 
     /** What it was started with. */
@@ -25,6 +26,9 @@ public interface Vmm extends AutoCloseable {
 
     /** Whether the module runs with Dynamic PAMT; false also where it was asked for in vain. */
     boolean dynamicPamtEnabled();
+
+    /** The host below; for reading its figures, never for doing things past this VMM. */
+    TdxHost host();
 
     /** What is wrong with a specification on this host; empty where nothing is. Touches nothing. */
     List<Violation> validate(TrustDomainSpec spec);
