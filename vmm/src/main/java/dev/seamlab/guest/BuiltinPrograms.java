@@ -31,7 +31,7 @@ final class BuiltinPrograms {
     private static final Map<String, Row> ROWS = new TreeMap<>();
 
     static {
-        add("idle", "halts at once", Map.of(), (share, p) -> List.of(new Op.Halt()));
+        add("idle", "halts at once", Map.of(), (share, p) -> List.of());
         add(
                 "boot-lazy",
                 "accepts and touches a part of memory, unit by unit, as a Linux guest boots",
@@ -88,9 +88,7 @@ final class BuiltinPrograms {
     }
 
     private static List<Op> bootLazy(Share share, Map<String, Long> parameters) {
-        List<Op> ops = use(share.percent(value(parameters, "percent")));
-        ops.add(new Op.Halt());
-        return ops;
+        return use(share.percent(value(parameters, "percent")));
     }
 
     private static List<Op> bootEager(Share share, Map<String, Long> parameters) {
@@ -101,14 +99,13 @@ final class BuiltinPrograms {
         for (Range range : share.percent(value(parameters, "percent"))) {
             ops.add(new Op.Touch(range, Access.WRITE, false));
         }
-        ops.add(new Op.Halt());
         return ops;
     }
 
     private static List<Op> convertStorm(Share share, Map<String, Long> parameters) {
         List<Range> mine = share.percent(100);
         if (mine.isEmpty()) {
-            return List.of(new Op.Halt());
+            return List.of();
         }
         long bytes = value(parameters, "pages") << Addresses.PAGE_SHIFT;
         Range first = mine.getFirst();
@@ -122,8 +119,7 @@ final class BuiltinPrograms {
                                 new Op.Touch(range, Access.WRITE, true),
                                 new Op.MapGpa(range, false),
                                 new Op.Accept(range, false),
-                                new Op.Touch(range, Access.WRITE, false))),
-                new Op.Halt());
+                                new Op.Touch(range, Access.WRITE, false))));
     }
 
     private static List<Op> use(List<Range> ranges) {

@@ -230,7 +230,7 @@ public final class ProgramRunner implements GuestCode {
                 // Executed again at the next step.
             }
             case VIRTUALIZATION_EXCEPTION -> handleVe(cpu);
-            case GENERAL_PROTECTION -> fail("#GP at " + Addresses.show(cursor));
+            case GENERAL_PROTECTION, EXCEPTION -> fail(outcome + " at " + Addresses.show(cursor));
         }
     }
 
@@ -290,6 +290,9 @@ public final class ProgramRunner implements GuestCode {
 
     private void halt(GuestMode cpu) {
         if (!answered) {
+            if (insns[pc + 1].kind() == Kind.END) {
+                progress.finish(); // nothing comes after it, so this is the end already
+            }
             cpu.gprs().r12(0);
             vmcall(cpu, Tdvmcall.HLT, R10_TO_R15);
             return;

@@ -4,6 +4,7 @@ package dev.seamlab.kvm;
 import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.kernel.Errno;
+import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.host.pamt.PamtBacking;
 import dev.seamlab.host.tdh.MemLeaves;
 import dev.seamlab.kvm.KvmStats.Counter;
@@ -32,6 +33,7 @@ final class AtFaultOps implements ExternalSptOps {
 
     @Override
     public int linkTable(HostCpu cpu, KvmVcpu vcpu, @Gfn long gfn, int level, @Pfn long table) {
+        vm.worksOn(cpu, PageUse.SEPT);
         int result = backing.get(cpu, table, vcpu.pool());
         if (result != Errno.OK) {
             return result;
@@ -48,6 +50,7 @@ final class AtFaultOps implements ExternalSptOps {
 
     @Override
     public int setLeaf(HostCpu cpu, KvmVcpu vcpu, @Gfn long gfn, @Pfn long page) {
+        vm.worksOn(cpu, PageUse.GUEST_PRIVATE);
         int result = backing.get(cpu, page, vcpu.pool());
         if (result != Errno.OK) {
             return result;

@@ -4,6 +4,7 @@ package dev.seamlab.kvm;
 import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.kernel.Errno;
+import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gfn;
@@ -397,13 +398,18 @@ public final class KvmTdx {
     }
 
     void release(HostCpu cpu) {
-        ledger.worksFor(cpu, PairLedger.NOBODY);
+        ledger.worksFor(cpu, PairLedger.NOBODY, PageUse.HOST);
         host.cpus().release(cpu);
     }
 
     private HostCpu begin(HostCpu cpu) {
-        ledger.worksFor(cpu, owner);
+        worksOn(cpu, PageUse.CONTROL);
         return cpu;
+    }
+
+    /** Says on what kind of page a claimed CPU works, for the books. */
+    void worksOn(HostCpu cpu, PageUse cause) {
+        ledger.worksFor(cpu, owner, cause);
     }
 
     /** KVM_BUG_ON: the module answered what cannot be; the VM must not run any more. */

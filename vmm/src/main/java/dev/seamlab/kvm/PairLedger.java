@@ -2,7 +2,6 @@
 package dev.seamlab.kvm;
 
 import dev.seamlab.host.cpu.HostCpu;
-import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.host.tdh.PairListener;
 import dev.seamlab.machine.Addresses;
@@ -37,35 +36,30 @@ public final class PairLedger implements PairListener {
     private static final int FIRST = 8;
     private static final int STRIDE = 16;
 
-    private final PageAllocator pages;
     private final AtomicReferenceArray<long @Nullable []> gibs;
 
-    /** For which VM each CPU works; written by whoever has claimed the CPU. */
+    /** For whom and what each CPU works, as in a ledger word; written by its claimant. */
     private final int[] working;
 
     /**
      * @param memoryEnd first address after the highest RAM
      */
-    public PairLedger(PageAllocator pages, long memoryEnd, int cpus) {
-        this.pages = pages;
+    public PairLedger(long memoryEnd, int cpus) {
         this.gibs = new AtomicReferenceArray<>((int) ((memoryEnd >>> Addresses.GIB_SHIFT) + 1));
         this.working = new int[(cpus + 1) * STRIDE];
     }
 
-    /** From now on a claimed CPU works for a VM. */
-    void worksFor(HostCpu cpu, int owner) {
-        Cells.release(working, (cpu.index() + 1) * STRIDE, owner);
+    /** From now on a claimed CPU works for a VM, on pages of a kind. */
+    void worksFor(HostCpu cpu, int owner, PageUse cause) {
+        Cells.release(working, (cpu.index() + 1) * STRIDE, owner << USE_BITS | cause.ordinal());
     }
 
     @Override
     public void added(HostCpu cpu, @Pfn long pfn) {
-        long owner = Cells.acquire(working, (cpu.index() + 1) * STRIDE);
-        PageUse cause = pages.useOf(pfn);
-        if (cause == null) {
-            throw new IllegalStateException(
-                    "backing was installed for a free page, " + Addresses.show(pfn << 12));
-        }
-        Cells.release(words(pfn), at(pfn), BACKED | owner << USE_BITS | cause.ordinal());
+        // The caller says what it works on, because asking the page allocator would take its lock
+        // after the PAMT lock.
+        long ownerAndCause = Cells.acquire(working, (cpu.index() + 1) * STRIDE);
+        Cells.release(words(pfn), at(pfn), BACKED | ownerAndCause);
     }
 
     @Override

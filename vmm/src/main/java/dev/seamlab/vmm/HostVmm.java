@@ -32,9 +32,7 @@ final class HostVmm implements Vmm {
     private HostVmm(VmmOptions options, TdxHost host) {
         this.options = options;
         this.host = host;
-        this.ledger =
-                new PairLedger(
-                        host.pages(), options.profile().memoryEnd(), options.profile().cpus());
+        this.ledger = new PairLedger(options.profile().memoryEnd(), options.profile().cpus());
         host.tdh().phymem().setPairListener(ledger);
     }
 

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.seam.md;
 
+import static dev.seamlab.seam.abi.StatusCode.CPUID_LEAF_1F_FORMAT_UNRECOGNIZED;
+import static dev.seamlab.seam.abi.StatusCode.OPERAND_INVALID;
+
+import dev.seamlab.seam.abi.Operand;
+import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.TdParams;
 import dev.seamlab.seam.td.TdConfig;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.Comparator;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * CPUID leaves that a host may configure: bits it sets directly, and bits it may allow where the
@@ -22,9 +29,12 @@ public final class CpuidConfig {
     private static final int REGISTERS = 4;
     private static final int EAX = 0;
     private static final int EBX = 1;
+    private static final int ECX = 2;
+    private static final int EDX = 3;
     private static final int TSX = 1 << 4 | 1 << 11;
     private static final int VERSION_LEAF = 1;
     private static final int FEATURES_LEAF = 7;
+    private static final int TOPOLOGY_LEAF = 0x1F;
     private static final int ADDRESS_LEAF = 0x8000_0008;
     private static final int NARROW_GPA_BITS = 48;
     private static final VarHandle INTS =
@@ -77,23 +87,31 @@ public final class CpuidConfig {
                     row(0x18, 7, 0, 0, 0, 0x3ffc000, 0, 0, 0, 0),
                     row(0x18, 8, 0, 0, 0, 0x3ffc000, 0, 0, 0, 0));
 
+    /** Rows in the order in which the module looks at them: by leaf, then subleaf. */
+    private static final int[] BY_LEAF =
+            IntStream.range(0, ROWS.size())
+                    .boxed()
+                    .sorted(Comparator.comparingLong(CpuidConfig::sortKey))
+                    .mapToInt(Integer::intValue)
+                    .toArray();
+
     /** What became of CPUID_VALUES. The array is not shared. */
     public static final class Result {
-        private final boolean accepted;
+        private final long status;
         private final long failingLeaf;
         private final int virtualMaxPa;
         private final long[] values;
 
-        private Result(boolean accepted, long failingLeaf, int virtualMaxPa, long[] values) {
-            this.accepted = accepted;
+        private Result(long status, long failingLeaf, int virtualMaxPa, long[] values) {
+            this.status = status;
             this.failingLeaf = failingLeaf;
             this.virtualMaxPa = virtualMaxPa;
             this.values = values;
         }
 
-        /** Whether every value may stand. */
-        public boolean accepted() {
-            return accepted;
+        /** SUCCESS where every value may stand. */
+        public long status() {
+            return status;
         }
 
         /** Leaf and subleaf of the first bad value, or 0. */
@@ -135,7 +153,9 @@ public final class CpuidConfig {
     public static Result apply(byte[] params, long configFlags, int physicalBits) {
         long[] values = new long[2 * ROWS.size()];
         int virtualMaxPa = physicalBits;
-        for (int i = 0; i < ROWS.size(); i++) {
+        int[] topology = new int[TopologyLeaf.SUBLEAVES];
+        boolean[] topologyIsNull = new boolean[TopologyLeaf.SUBLEAVES];
+        for (int i : BY_LEAF) {
             Row row = ROWS.get(i);
             int[] seen = new int[REGISTERS];
             for (int r = 0; r < REGISTERS; r++) {
@@ -160,10 +180,17 @@ public final class CpuidConfig {
                     return refused(0);
                 }
             }
+            if (row.leaf == TOPOLOGY_LEAF) {
+                topology[row.subleaf] = seen[ECX];
+                topologyIsNull[row.subleaf] = (seen[EAX] | seen[EBX] | seen[ECX] | seen[EDX]) == 0;
+            }
             values[2 * i] = (seen[0] & 0xFFFF_FFFFL) | (long) seen[1] << 32;
             values[2 * i + 1] = (seen[2] & 0xFFFF_FFFFL) | (long) seen[3] << 32;
         }
-        return new Result(true, 0, virtualMaxPa, values);
+        if (!TopologyLeaf.isValid(topology, topologyIsNull)) {
+            return new Result(CPUID_LEAF_1F_FORMAT_UNRECOGNIZED.word(), 0, 0, new long[0]);
+        }
+        return new Result(Status.SUCCESS, 0, virtualMaxPa, values);
     }
 
     /** VIRT_MAXPA for the bits the host asks for, or -1 where they are not valid. */
@@ -189,7 +216,12 @@ public final class CpuidConfig {
     }
 
     private static Result refused(long leaf) {
-        return new Result(false, leaf, 0, new long[0]);
+        return new Result(OPERAND_INVALID.with(Operand.CPUID_CONFIG), leaf, 0, new long[0]);
+    }
+
+    private static long sortKey(int row) {
+        Row r = ROWS.get(row);
+        return ((r.leaf & 0xFFFF_FFFFL) << 8) | (r.subleaf & 0xFF);
     }
 
     private static Row row(

@@ -26,7 +26,6 @@ final class TdParamsRules {
     private static final int MAX_L2_VMS = 3;
     private static final int MIN_TSC = 4;
     private static final int MAX_TSC = 400;
-    private static final int MAX_EVENT_FILTERS = 512;
     private static final long EPTP_BITS = 0x3F;
     private static final int LEVEL_4 = 3;
     private static final int LEVEL_5 = 4;
@@ -72,9 +71,8 @@ final class TdParamsRules {
                         params,
                         longAt(params, TdParams.CONFIG_FLAGS),
                         state.profile().physicalBits());
-        if (!cpuid.accepted()) {
-            return new Verdict(
-                    OPERAND_INVALID.with(Operand.CPUID_CONFIG), cpuid.failingLeaf(), null);
+        if (cpuid.status() != Status.SUCCESS) {
+            return new Verdict(cpuid.status(), cpuid.failingLeaf(), null);
         }
         if (!isZero(params, TdParams.RESERVED3, TdParams.RESERVED3_BYTES)) {
             return Verdict.refused(OPERAND_INVALID.with(Operand.RDX));
@@ -187,7 +185,7 @@ final class TdParamsRules {
         int count = (int) info & 0xFFF;
         long list = info & ~0xFFFL;
         if (count == 0
-                || count > MAX_EVENT_FILTERS
+                || count > PlatformValues.MAX_EVENT_FILTERS
                 || !state.addresses().isSharedBuffer(list, Addresses.PAGE_SIZE)) {
             return OPERAND_INVALID.with(Operand.R8);
         }

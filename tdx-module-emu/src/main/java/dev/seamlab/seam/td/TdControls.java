@@ -9,6 +9,15 @@ public final class TdControls {
     /** TD_CTLS bit: an access to a pending page exits to the host instead of raising #VE. */
     public static final long PENDING_VE_DISABLE = 1;
 
+    /** TD_CTLS bit: CPUID leaves 0xB and 0x1F report the topology that the host configured. */
+    public static final long ENUM_TOPOLOGY = 1 << 1;
+
+    /** TD_CTLS bit: CPUID leaf 2 is virtualised rather than #VE. */
+    public static final long VIRT_CPUID2 = 1 << 2;
+
+    /** TD_CTLS bit: fewer #VEs; implies the two above. */
+    public static final long REDUCE_VE = 1 << 3;
+
     /** TD_CTLS bit: no further change. */
     public static final long LOCK = 1L << 63;
 

@@ -5,11 +5,12 @@ import dev.seamlab.seam.abi.TdcallLeaf;
 import dev.seamlab.seam.core.ModuleState;
 import dev.seamlab.seam.guest.TdcallHandler;
 import dev.seamlab.seam.guest.Tdcalls;
+import dev.seamlab.seam.md.SysFields;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Dispatch: guest-side leaf to handler. A leaf without a row is unknown to this module and answers
- * OPERAND_INVALID for RAX: TDG.MR.VERIFYREPORT and the metadata leaves whose fields nobody models.
+ * OPERAND_INVALID for RAX: TDG.MR.VERIFYREPORT.
  */
 public final class TdcallTable implements Tdcalls {
     private final @Nullable TdcallHandler[] handlers =
@@ -25,6 +26,13 @@ public final class TdcallTable implements Tdcalls {
         row(TdcallLeaf.MEM_PAGE_ATTR_WR, MemPageAttr::write);
         row(TdcallLeaf.MR_RTMR_EXTEND, new MrRtmrExtend());
         row(TdcallLeaf.MR_REPORT, new MrReport(new MockReportKey(state.profile().name())));
+        row(TdcallLeaf.VM_RD, VmMetadata::read);
+        row(TdcallLeaf.VM_WR, VmMetadata::write);
+        row(TdcallLeaf.VP_RD, VpMetadata::read);
+        row(TdcallLeaf.VP_WR, VpMetadata::write);
+        SysMetadata sys = new SysMetadata(new SysFields(state.profile()));
+        row(TdcallLeaf.SYS_RD, sys::read);
+        row(TdcallLeaf.SYS_RDALL, sys::readAll);
         row(TdcallLeaf.VP_ENTER, NestedLeaves::vpEnter);
         row(TdcallLeaf.VP_INVEPT, NestedLeaves::invept);
         row(TdcallLeaf.VP_INVVPID, NestedLeaves::invvpid);

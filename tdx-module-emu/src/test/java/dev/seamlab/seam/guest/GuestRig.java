@@ -11,6 +11,7 @@ import dev.seamlab.machine.GuestMode.Outcome;
 import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.PhysicalMemory;
 import dev.seamlab.machine.Registers;
+import dev.seamlab.machine.Seam;
 import dev.seamlab.machine.SharedEpt;
 import dev.seamlab.machine.profile.AddressRange;
 import dev.seamlab.machine.profile.KeyIdPartition;
@@ -27,6 +28,7 @@ import dev.seamlab.seam.abi.TdmrInfo;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * A small host with one TD, driven by SEAMCALLs only: what a test of the guest side needs around
@@ -55,7 +57,7 @@ final class GuestRig {
 
     final long tdr;
 
-    private GuestRig(long attributes, long configFlags) {
+    private GuestRig(Function<Machine, Seam> firmware, long attributes, long configFlags) {
         AddressRange low = new AddressRange(0x10_0000, 0x1_0000_0000L);
         AddressRange high = new AddressRange(TDMR, PAMT_AREAS + Addresses.GIB);
         List<AddressRange> memory = List.of(low, high);
@@ -72,14 +74,9 @@ final class GuestRig {
                                 memory,
                                 ModuleProfile.V1_5_25,
                                 false));
-        machine.load(new TdxModule(machine));
+        machine.load(firmware.apply(machine));
         bringUp();
         tdr = createTd(attributes, configFlags);
-    }
-
-    /** A TD that is initialised, has no vCPU and no memory yet. */
-    static GuestRig building(long attributes, long configFlags) {
-        return new GuestRig(attributes, configFlags);
     }
 
     /** A TD that runs, with one vCPU and the page at GPA 0 added before it was finalised. */
@@ -88,7 +85,12 @@ final class GuestRig {
     }
 
     static Running running(long attributes, long configFlags, int vcpus) {
-        GuestRig rig = new GuestRig(attributes, configFlags);
+        return running(TdxModule::new, attributes, configFlags, vcpus);
+    }
+
+    static Running running(
+            Function<Machine, Seam> firmware, long attributes, long configFlags, int vcpus) {
+        GuestRig rig = new GuestRig(firmware, attributes, configFlags);
         long[] tdvprs = new long[vcpus];
         for (int i = 0; i < vcpus; i++) {
             tdvprs[i] = rig.createVcpu(i);

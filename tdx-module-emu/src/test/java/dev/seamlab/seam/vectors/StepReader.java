@@ -8,6 +8,9 @@ final class StepReader {
     private StepReader() {}
 
     static VectorStep read(JsonNode line) {
+        if (line.has("guest")) {
+            return new VpEnterStep(line);
+        }
         if (line.has("leaf")) {
             return new SeamcallStep(line);
         }

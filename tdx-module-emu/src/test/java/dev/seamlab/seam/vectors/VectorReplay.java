@@ -19,7 +19,9 @@ final class VectorReplay {
     private final VectorFile file;
     private final IntPredicate knownLeaves;
     private final boolean comparesMemory;
+    private final List<String> differences = new ArrayList<>();
     private Machine machine;
+    private int next;
 
     VectorReplay(VectorFile file) {
         this(file, leaf -> true, false);
@@ -38,19 +40,36 @@ final class VectorReplay {
 
     /** Runs all steps. Returns a line for each that differs, the first {@code most} of them. */
     List<String> run(int most) {
-        List<String> differences = new ArrayList<>();
-        int number = 1;
-        for (JsonNode line : file.lines()) {
-            number++;
-            String difference = StepReader.read(line).run(this);
-            if (difference != null) {
-                differences.add(file.name() + " line " + number + ": " + difference);
-                if (differences.size() == most) {
-                    break;
-                }
-            }
+        while (next < file.lines().size() && differences.size() < most) {
+            step();
         }
-        return differences;
+        return differences.size() <= most ? differences : differences.subList(0, most);
+    }
+
+    /**
+     * Runs the steps that other CPUs make while a guest stays inside on this one, up to the line
+     * with which the guest goes on.
+     */
+    JsonNode runUntilContinued(int cpu) {
+        while (true) {
+            JsonNode line = file.lines().get(next);
+            if (line.path("continue").asBoolean(false) && line.path("lp").asInt(0) == cpu) {
+                next++;
+                return line;
+            }
+            step();
+        }
+    }
+
+    private void step() {
+        JsonNode line = file.lines().get(next);
+        next++;
+        // Line numbers count from 1, and the header is the first.
+        int number = next + 1;
+        String difference = StepReader.read(line).run(this);
+        if (difference != null) {
+            differences.add(file.name() + " line " + number + ": " + difference);
+        }
     }
 
     Machine machine() {
