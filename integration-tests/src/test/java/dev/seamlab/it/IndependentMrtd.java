@@ -43,7 +43,7 @@ final class IndependentMrtd {
                 sha.update(block("MEM.PAGE.ADD", address + page));
                 if (extend) {
                     byte[] contents = new byte[PAGE];
-                    int have = (int) Math.clamp(rawSize - page, 0, PAGE);
+                    int have = Math.clamp(rawSize - page, 0, PAGE);
                     System.arraycopy(image, (int) (dataOffset + page), contents, 0, have);
                     for (int chunk = 0; chunk < PAGE; chunk += CHUNK) {
                         sha.update(block("MR.EXTEND", address + page + chunk));

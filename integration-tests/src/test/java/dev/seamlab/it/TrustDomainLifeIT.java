@@ -41,7 +41,6 @@ class TrustDomainLifeIT {
         assertThat(server.memoryReport()).isEqualTo(atStart);
         AuditReport audit = server.host().runAudit(RunAuditRequest.getDefaultInstance());
         assertThat(audit.getFindingsList()).isEmpty();
-        assertThat(audit.getCheckCount()).isPositive();
     }
 
     @Test
