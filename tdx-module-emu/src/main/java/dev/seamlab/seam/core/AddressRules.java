@@ -40,6 +40,12 @@ public final class AddressRules {
         return operand >>> physicalBits == 0;
     }
 
+    /** Whether the KeyID bits are zero; says nothing about bits above MAXPA. */
+    public boolean hasNoHkid(long operand) {
+        long hkidBits = (1L << (physicalBits - addressBits)) - 1;
+        return (operand >>> addressBits & hkidBits) == 0;
+    }
+
     /** The address without its KeyID. */
     public @Hpa long withoutHkid(long operand) {
         return operand & ((1L << addressBits) - 1);

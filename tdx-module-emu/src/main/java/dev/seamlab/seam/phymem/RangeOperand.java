@@ -13,7 +13,10 @@ import dev.seamlab.seam.core.ModuleState;
 final class RangeOperand {
     private RangeOperand() {}
 
-    /** Whether Dynamic PAMT is on at all, then the operand's format. */
+    /**
+     * Whether Dynamic PAMT is on at all, then the operand's format. An address above MAXPA passes
+     * here and is found to lie in no region later, as in the module.
+     */
     static long check(ModuleState state, long rcx) {
         if (!state.pamt().dynamic()) {
             return OPERAND_INVALID.with(Operand.RAX);
@@ -21,8 +24,8 @@ final class RangeOperand {
         boolean valid =
                 PageInfo.reservedBitsAreZero(rcx)
                         && PageInfo.level(rcx) == PageInfo.LEVEL_2M
-                        && state.addresses()
-                                .isPrivatePage(PageInfo.address(rcx), Addresses.RANGE_SIZE);
+                        && state.addresses().hasNoHkid(PageInfo.address(rcx))
+                        && Addresses.isAligned(PageInfo.address(rcx), Addresses.RANGE_SIZE);
         return valid ? Status.SUCCESS : OPERAND_INVALID.with(Operand.RCX);
     }
 }
