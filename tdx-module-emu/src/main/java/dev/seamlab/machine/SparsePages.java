@@ -28,7 +28,9 @@ public final class SparsePages<T> {
         return leaf == null ? null : leaf.slots.getAcquire((int) pfn & (FANOUT - 1));
     }
 
-    /** Whether an object was ever put at a page of this 2M range; false means that none is there. */
+    /**
+     * Whether an object was ever put at a page of this 2M range; false means that none is there.
+     */
     public boolean mayHoldRange(@Pfn long pfn) {
         return leaf(pfn) != null;
     }

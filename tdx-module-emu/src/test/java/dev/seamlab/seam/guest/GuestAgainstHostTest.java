@@ -21,8 +21,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * A guest that touches and accepts the same few pages that a host on another thread gives, blocks
- * and takes away. Whatever the two do to each other, each answer is one that the protocol knows, and
- * when both are done every page can be taken back.
+ * and takes away. Whatever the two do to each other, each answer is one that the protocol knows,
+ * and when both are done every page can be taken back.
  */
 class GuestAgainstHostTest {
     private static final int PAGES = 6;
@@ -113,14 +113,12 @@ class GuestAgainstHostTest {
             int page = 1 + random.nextInt(PAGES);
             long status =
                     switch (random.nextInt(5)) {
-                        case 0, 1 ->
-                                host(regs, Leaf.MEM_PAGE_AUG, gpa(page), rig.tdr, hpas[page]);
+                        case 0, 1 -> host(regs, Leaf.MEM_PAGE_AUG, gpa(page), rig.tdr, hpas[page]);
                         case 2 -> host(regs, Leaf.MEM_RANGE_BLOCK, gpa(page), rig.tdr, 0);
                         case 3 -> host(regs, Leaf.MEM_TRACK, rig.tdr, 0, 0);
                         default -> {
                             rig.machine.cpus().getFirst().raiseInterrupt();
-                            long answer =
-                                    host(regs, Leaf.MEM_PAGE_REMOVE, gpa(page), rig.tdr, 0);
+                            long answer = host(regs, Leaf.MEM_PAGE_REMOVE, gpa(page), rig.tdr, 0);
                             removed += answer == Status.SUCCESS ? 1 : 0;
                             yield answer;
                         }
