@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# SPDX-License-Identifier: Apache-2.0
 # Sourced by ./mvnw and ./seamlab. Finds a JDK that is new enough and exports JAVA_HOME, or ends with one line.
 #
 # Order: JAVA_HOME, `java` on the PATH, then the folders where JDKs usually live; there the lowest version that is

@@ -99,6 +99,9 @@ final class FreeWiring extends Wiring {
 
     @Override
     protected Thread start(String name, Runnable body) {
-        return Thread.ofVirtual().name(name).start(body);
+        // Platform threads: a vCPU may spin in its guest for ever, and virtual threads, which are
+        // not
+        // preempted, would all wait for it once it has their carriers.
+        return Thread.ofPlatform().daemon(true).name(name).start(body);
     }
 }

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.host;
+
+import dev.seamlab.host.cpu.HostCpu;
+import dev.seamlab.host.cpu.HostCpus;
+import dev.seamlab.host.init.MemoryList;
+import dev.seamlab.host.init.SystemInfo;
+import dev.seamlab.host.init.Tdmr;
+import dev.seamlab.host.init.TdxInitException;
+import dev.seamlab.host.kernel.Errno;
+import dev.seamlab.host.kernel.KernelLog;
+import dev.seamlab.host.mem.PageAllocator;
+import dev.seamlab.host.pamt.AllocatorPairs;
+import dev.seamlab.host.pamt.ControlPages;
+import dev.seamlab.host.pamt.FaultPool;
+import dev.seamlab.host.pamt.MixedPool;
+import dev.seamlab.host.pamt.PageReset;
+import dev.seamlab.host.pamt.PairCache;
+import dev.seamlab.host.pamt.PairSource;
+import dev.seamlab.host.pamt.PamtBacking;
+import dev.seamlab.host.pamt.RangeRefcounts;
+import dev.seamlab.host.tdh.Tdh;
+import dev.seamlab.machine.Machine;
+import dev.seamlab.machine.sched.Lock;
+import dev.seamlab.machine.sched.LockRank;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A host whose TDX module is up: everything that TDs on one machine share.
+ *
+ * <p>KVM reaches the module through {@link #tdh}, gets pages from {@link #pages} and {@link
+ * #controlPages}, keeps them backed with {@link #backing}, and serialises KeyID steps with {@link
+ * #tdxLock}.
+ */
+public final class TdxHost {
+    private final Parts parts;
+    private final ControlPages controlPages;
+    private final List<PairSource> sleepingPairs;
+    private final Lock tdxLock = new Lock(LockRank.TDX);
+    private final Lock hotplugLock = new Lock(LockRank.CPU_HOTPLUG);
+
+    /** What bring-up has put together. */
+    record Parts(
+            Machine machine,
+            HostPolicy policy,
+            boolean dynamicPamt,
+            HostCpus cpus,
+            Tdh tdh,
+            PageAllocator pages,
+            SystemInfo info,
+            MemoryList memory,
+            List<Tdmr> tdmrs,
+            @Nullable RangeRefcounts refcounts,
+            PamtBacking backing,
+            PageReset reset,
+            int globalKeyId,
+            KeyIds keyIds,
+            KernelLog log) {}
+
+    TdxHost(Parts parts) {
+        this.parts = parts;
+        this.controlPages = new ControlPages(parts.pages, parts.backing);
+        this.sleepingPairs =
+                IntStream.range(0, parts.pages.nodes())
+                        .<PairSource>mapToObj(node -> new AllocatorPairs(parts.pages, node))
+                        .toList();
+    }
+
+    /**
+     * Brings the TDX module of a machine up, as the kernel does at boot.
+     *
+     * @param machine a machine with the module loaded
+     * @param policy which variants to run
+     * @param log receives the lines of the kernel log
+     * @throws TdxInitException naming the step; everything taken from the host is given back
+     * @throws IllegalArgumentException where the policy names a variant that the model does not
+     *     have
+     */
+    public static TdxHost bringUp(Machine machine, HostPolicy policy, KernelLog log)
+            throws TdxInitException {
+        PageAllocator pages =
+                new PageAllocator(
+                        machine.memory(),
+                        machine.profile().nodes().stream().map(node -> node.memory()).toList());
+        return bringUp(machine, pages, policy, log);
+    }
+
+    /** Brings the module up on a host whose page allocator is already in use. */
+    public static TdxHost bringUp(
+            Machine machine, PageAllocator pages, HostPolicy policy, KernelLog log)
+            throws TdxInitException {
+        List<String> missing = policy.missing();
+        if (!missing.isEmpty()) {
+            throw new IllegalArgumentException(String.join("; ", missing));
+        }
+        return new BringUp(machine, pages, policy, log).run();
+    }
+
+    /** The hardware. */
+    public Machine machine() {
+        return parts.machine;
+    }
+
+    /** The policy as wanted; see {@link #isDynamicPamt} for what the module allowed. */
+    public HostPolicy policy() {
+        return parts.policy;
+    }
+
+    /** Whether Dynamic PAMT is in use. */
+    public boolean isDynamicPamt() {
+        return parts.dynamicPamt;
+    }
+
+    /** The logical CPUs, for claiming. */
+    public HostCpus cpus() {
+        return parts.cpus;
+    }
+
+    /** The SEAMCALL leaves. */
+    public Tdh tdh() {
+        return parts.tdh;
+    }
+
+    /** The page allocator. */
+    public PageAllocator pages() {
+        return parts.pages;
+    }
+
+    /** Global metadata of the module. */
+    public SystemInfo info() {
+        return parts.info;
+    }
+
+    /** Memory that TDX may use. */
+    public MemoryList memory() {
+        return parts.memory;
+    }
+
+    /** The TDMRs, ascending. */
+    public List<Tdmr> tdmrs() {
+        return parts.tdmrs;
+    }
+
+    /** The refcounts; none without Dynamic PAMT. */
+    public Optional<RangeRefcounts> refcounts() {
+        return Optional.ofNullable(parts.refcounts);
+    }
+
+    /** get and put. */
+    public PamtBacking backing() {
+        return parts.backing;
+    }
+
+    /** Pages with backing, for control structures. */
+    public ControlPages controlPages() {
+        return controlPages;
+    }
+
+    /** Pairs straight from the page allocator, for callers that may sleep. */
+    public PairSource sleepingPairs(int node) {
+        return sleepingPairs.get(node);
+    }
+
+    /** A new pool for one vCPU's faults, of the kind that the policy names. */
+    public FaultPool newFaultPool(int node) {
+        return switch (parts.policy.pool()) {
+            case MIXED_POOL -> new MixedPool(parts.pages, node, parts.dynamicPamt);
+            case PAIR_CACHE -> new PairCache(parts.pages, node, parts.dynamicPamt);
+        };
+    }
+
+    /** Resets pages that come back from the module. */
+    public PageReset pageReset() {
+        return parts.reset;
+    }
+
+    /** The module's own KeyID. */
+    public int globalKeyId() {
+        return parts.globalKeyId;
+    }
+
+    /** KeyIDs for guests. */
+    public KeyIds keyIds() {
+        return parts.keyIds;
+    }
+
+    /** tdx_lock: assigning and releasing KeyIDs, one TD at a time. */
+    public Lock tdxLock() {
+        return tdxLock;
+    }
+
+    /**
+     * Holds CPU hotplug off while TD creation relies on each package having an online CPU. The
+     * kernel's is a reader lock; nothing in the model takes it for long, so one lock does.
+     */
+    public Lock hotplugLock() {
+        return hotplugLock;
+    }
+
+    /** The kernel log. */
+    public KernelLog log() {
+        return parts.log;
+    }
+
+    /**
+     * Takes a CPU offline.
+     *
+     * @return OK; or EBUSY for the last CPU of a package while a guest has a KeyID, because
+     *     releasing one needs a CPU on every package (R-50)
+     */
+    public int offline(int cpu) {
+        hotplugLock.lock();
+        try {
+            int packageIndex = parts.cpus.all().get(cpu).packageIndex();
+            long left =
+                    parts.cpus.all().stream()
+                            .filter(other -> other.index() != cpu)
+                            .filter(other -> other.packageIndex() == packageIndex)
+                            .filter(other -> other.logical().isOnline())
+                            .count();
+            if (left == 0 && parts.keyIds.used() > 0) {
+                return Errno.EBUSY;
+            }
+            // Whoever runs there leaves first.
+            HostCpu leaving = parts.cpus.claim(cpu);
+            leaving.logical().setOnline(false);
+            parts.cpus.release(leaving);
+            return Errno.OK;
+        } finally {
+            hotplugLock.unlock();
+        }
+    }
+
+    /** Takes a CPU online again; its LP.INIT was done at boot. */
+    public void online(int cpu) {
+        parts.cpus.all().get(cpu).logical().setOnline(true);
+    }
+
+    /** Where the memory is. */
+    public HostMemoryReport memoryReport() {
+        return HostMemoryReport.of(this);
+    }
+}

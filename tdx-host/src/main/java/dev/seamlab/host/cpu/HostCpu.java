@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.host.cpu;
+
+import dev.seamlab.machine.LogicalCpu;
+import dev.seamlab.machine.Pfn;
+import dev.seamlab.machine.Registers;
+import dev.seamlab.machine.sched.Cells;
+import dev.seamlab.machine.sched.Waits;
+
+/**
+ * A logical CPU as the host's kernel sees it. Only the thread that claimed it from {@link HostCpus}
+ * may use {@link #regs}, {@link #pair} or issue SEAMCALLs on it; {@link #wanted} and {@link
+ * #logical} are for everybody.
+ *
+ * <p>Claims queue up first come, first served: a claim draws a ticket and waits until it is served.
+ */
+public final class HostCpu {
+    private static final int NEXT_TICKET = 16;
+    private static final int NOW_SERVING = 32;
+    private static final int SINCE = 16;
+
+    private final LogicalCpu logical;
+    private final int node;
+    private final Registers regs = new Registers();
+    private final @Pfn long[] pair = new long[2];
+    private final int[] tickets = new int[48];
+    private final long[] times = new long[24];
+
+    HostCpu(LogicalCpu logical, int node) {
+        this.logical = logical;
+        this.node = node;
+    }
+
+    /** Number of this CPU, counted over all packages from 0. */
+    public int index() {
+        return logical.index();
+    }
+
+    /** Package that this CPU sits in. */
+    public int packageIndex() {
+        return logical.packageIndex();
+    }
+
+    /** NUMA node from which threads on this CPU allocate first. */
+    public int node() {
+        return node;
+    }
+
+    /** The hardware; its interrupts may be raised by any thread. */
+    public LogicalCpu logical() {
+        return logical;
+    }
+
+    /** Registers for the next SEAMCALL, and the results of the last one. */
+    public Registers regs() {
+        return regs;
+    }
+
+    /** Scratch space for a pair of pages, so that get and put allocate no Java object. */
+    public @Pfn long[] pair() {
+        return pair;
+    }
+
+    /**
+     * Whether another thread waits for this CPU. A holder that runs a guest polls this between
+     * entries, after it has acknowledged the CPU's interrupt, and releases the CPU once it has made
+     * some progress.
+     */
+    public boolean wanted() {
+        return Cells.acquire(tickets, NEXT_TICKET) - Cells.acquire(tickets, NOW_SERVING) > 1;
+    }
+
+    /** Threads that hold this CPU or wait for it. */
+    int queueLength() {
+        return Cells.acquire(tickets, NEXT_TICKET) - Cells.acquire(tickets, NOW_SERVING);
+    }
+
+    /** Takes the CPU if nobody holds it or waits for it. */
+    boolean tryEnter() {
+        int serving = Cells.acquire(tickets, NOW_SERVING);
+        return Cells.acquire(tickets, NEXT_TICKET) == serving
+                && Cells.cas(tickets, NEXT_TICKET, serving, serving + 1);
+    }
+
+    int drawTicket() {
+        return Cells.getAndAdd(tickets, NEXT_TICKET, 1);
+    }
+
+    boolean isServed(int ticket) {
+        return Cells.acquire(tickets, NOW_SERVING) == ticket;
+    }
+
+    boolean isNextInLine(int ticket) {
+        return ticket - Cells.acquire(tickets, NOW_SERVING) == 1;
+    }
+
+    /** The thread that has just been served begins its time on the CPU. */
+    void begin() {
+        logical.acknowledgeInterrupt();
+        Cells.release(times, SINCE, Waits.nanoTime());
+    }
+
+    /** How long the holder has had the CPU. */
+    long heldNanos() {
+        return Waits.nanoTime() - Cells.acquire(times, SINCE);
+    }
+
+    /** Serves the next ticket. */
+    void leave() {
+        Cells.release(tickets, NOW_SERVING, Cells.acquire(tickets, NOW_SERVING) + 1);
+        Waits.changed();
+    }
+
+    @Override
+    public String toString() {
+        return logical.toString();
+    }
+}

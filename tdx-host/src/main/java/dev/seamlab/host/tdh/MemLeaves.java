@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.host.tdh;
+
+import dev.seamlab.host.cpu.HostCpu;
+import dev.seamlab.machine.Gpa;
+import dev.seamlab.machine.Hpa;
+import dev.seamlab.seam.abi.Leaf;
+import dev.seamlab.seam.abi.PageInfo;
+
+/**
+ * TDH.MEM.*: a TD's private memory and its Secure EPT. Operands: facts, module ABI section 1.6.
+ * Levels as in {@link PageInfo}. After a failure RCX and RDX hold the details of the Secure EPT
+ * entry, where the leaf got that far.
+ */
+public final class MemLeaves {
+    private final Seamcall seamcall;
+
+    MemLeaves(Seamcall seamcall) {
+        this.seamcall = seamcall;
+    }
+
+    /** Links a page into the Secure EPT so that it maps the level below {@code level}. */
+    public long septAdd(HostCpu cpu, @Hpa long tdr, @Gpa long gpa, int level, @Hpa long page) {
+        cpu.regs().rcx(PageInfo.ofGpa(gpa, level)).rdx(tdr).r8(page);
+        return seamcall.call(cpu, Leaf.MEM_SEPT_ADD);
+    }
+
+    /** Takes an empty page out of the Secure EPT. Out: RCX the page. */
+    public long septRemove(HostCpu cpu, @Hpa long tdr, @Gpa long gpa, int level) {
+        cpu.regs().rcx(PageInfo.ofGpa(gpa, level)).rdx(tdr);
+        return seamcall.call(cpu, Leaf.MEM_SEPT_REMOVE);
+    }
+
+    /** Reads an entry of the Secure EPT. Out: RCX entry, RDX level and state. */
+    public long septRd(HostCpu cpu, @Hpa long tdr, @Gpa long gpa, int level) {
+        cpu.regs().rcx(PageInfo.ofGpa(gpa, level)).rdx(tdr);
+        return seamcall.call(cpu, Leaf.MEM_SEPT_RD);
+    }
+
+    /** Adds a page with the contents of {@code source} while the TD is being built. */
+    public long pageAdd(
+            HostCpu cpu, @Hpa long tdr, @Gpa long gpa, @Hpa long page, @Hpa long source) {
+        cpu.regs().rcx(PageInfo.ofGpa(gpa, PageInfo.LEVEL_4K)).rdx(tdr).r8(page).r9(source);
+        return seamcall.call(cpu, Leaf.MEM_PAGE_ADD);
+    }
+
+    /** Adds a pending page to a running TD; the guest has to accept it. */
+    public long pageAug(HostCpu cpu, @Hpa long tdr, @Gpa long gpa, int level, @Hpa long page) {
+        cpu.regs().rcx(PageInfo.ofGpa(gpa, level)).rdx(tdr).r8(page);
+        return seamcall.call(cpu, Leaf.MEM_PAGE_AUG);
+    }
+
+    /** Takes a blocked and tracked page away. Out: RCX the page, bit 62 the removal hint. */
+    public long pageRemove(HostCpu cpu, @Hpa long tdr, @Gpa long gpa, int level) {
+        cpu.regs().rcx(PageInfo.ofGpa(gpa, level)).rdx(tdr);
+        return seamcall.call(cpu, Leaf.MEM_PAGE_REMOVE);
+    }
+
+    /** Blocks new translations of a range. */
+    public long rangeBlock(HostCpu cpu, @Hpa long tdr, @Gpa long gpa, int level) {
+        cpu.regs().rcx(PageInfo.ofGpa(gpa, level)).rdx(tdr);
+        return seamcall.call(cpu, Leaf.MEM_RANGE_BLOCK);
+    }
+
+    /** Allows translations of a blocked range again. */
+    public long rangeUnblock(HostCpu cpu, @Hpa long tdr, @Gpa long gpa, int level) {
+        cpu.regs().rcx(PageInfo.ofGpa(gpa, level)).rdx(tdr);
+        return seamcall.call(cpu, Leaf.MEM_RANGE_UNBLOCK);
+    }
+
+    /** Advances the TD's TLB epoch. */
+    public long track(HostCpu cpu, @Hpa long tdr) {
+        cpu.regs().rcx(tdr);
+        return seamcall.call(cpu, Leaf.MEM_TRACK);
+    }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.kvm;
+
+import dev.seamlab.host.TdxHost;
+import dev.seamlab.host.cpu.HostCpu;
+import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.kvm.KvmStats.Counter;
+import dev.seamlab.machine.Addresses;
+import dev.seamlab.machine.Gfn;
+import dev.seamlab.seam.abi.PageInfo;
+import dev.seamlab.seam.abi.SeptEntryState;
+import dev.seamlab.seam.abi.Status;
+import java.util.List;
+
+/**
+ * Recomputes KVM's invariants from ground truth: the mirrors entry by entry against the Secure
+ * EPTs, the books of each VM against what its structures hold, and the sum of all VMs against the
+ * page allocator. For VMs at rest.
+ */
+public final class KvmAuditor {
+    /** Receives what must not be. */
+    @FunctionalInterface
+    public interface Report {
+        /** {@code owner} is the VM's number, or {@link PairLedger#NOBODY}. */
+        void finding(String rule, int owner, String text);
+    }
+
+    private static final long FIELD_CHILD_COUNT = 0x8010_0003_0000_0004L;
+    private static final long HPA_MASK = 0x000F_FFFF_FFFF_F000L;
+    private static final int MAX_FINDINGS = 100;
+
+    private final TdxHost host;
+    private final PairLedger ledger;
+    private int found;
+
+    public KvmAuditor(TdxHost host, PairLedger ledger) {
+        this.host = host;
+        this.ledger = ledger;
+    }
+
+    /** Audits all VMs of the host; there must be no other. */
+    public void audit(List<KvmTdx> vms, Report report) {
+        Report bounded =
+                (rule, owner, text) -> {
+                    if (found++ < MAX_FINDINGS) {
+                        report.finding(rule, owner, text);
+                    }
+                };
+        long control = 0;
+        long sept = 0;
+        long gmem = 0;
+        long shared = 0;
+        long pool = 0;
+        for (KvmTdx vm : vms) {
+            auditVm(vm, bounded);
+            control += vm.controlPages();
+            sept += vm.stats().get(Counter.SEPT_PAGES);
+            gmem += vm.gmemPages();
+            shared += vm.sharedPages();
+            pool += vm.poolPages();
+        }
+        expect(bounded, PageUse.CONTROL, control);
+        expect(bounded, PageUse.SEPT, sept);
+        expect(bounded, PageUse.GUEST_PRIVATE, gmem);
+        expect(bounded, PageUse.GUEST_SHARED, shared);
+        expect(bounded, PageUse.POOL, pool);
+        expect(bounded, PageUse.BUFFER, 0);
+        long[] pairs = new long[1];
+        ledger.forEach((pfn, owner, cause) -> pairs[0]++);
+        expect(bounded, PageUse.PAMT_PAIR, 2 * pairs[0]);
+    }
+
+    private void expect(Report report, PageUse use, long pages) {
+        long counted = host.pages().usedPages(use);
+        if (counted != pages) {
+            report.finding(
+                    "owned-once",
+                    PairLedger.NOBODY,
+                    "the allocator counts "
+                            + counted
+                            + " pages as "
+                            + use
+                            + ", the VMs hold "
+                            + pages);
+        }
+    }
+
+    private void auditVm(KvmTdx vm, Report report) {
+        if (vm.state() == KvmTdx.State.UNINITIALIZED || vm.state() == KvmTdx.State.DESTROYED) {
+            return;
+        }
+        long[] tables = new long[1];
+        long[] leaves = new long[1];
+        HostCpu cpu = vm.claimAny();
+        try {
+            vm.mirror()
+                    .forEach((gfn, level, entry) -> {
+                        if (MirrorTable.isLeaf(entry)) {
+                            leaves[0]++;
+                            checkLeaf(cpu, vm, gfn, entry, report);
+                        } else {
+                            tables[0]++;
+                            checkTable(cpu, vm, gfn, level, report);
+                        }
+                    });
+        } finally {
+            vm.release(cpu);
+        }
+        same(report, vm, "S-EPT pages", vm.stats().get(Counter.SEPT_PAGES), tables[0]);
+        same(report, vm, "private pages", vm.stats().get(Counter.PRIVATE_PAGES), leaves[0]);
+        long[] children = vm.readFields(FIELD_CHILD_COUNT, 1);
+        if (children.length == 1 && vm.stats().get(Counter.LEAKED_PAGES) == 0) {
+            // The TDR counts everything but itself; so nothing is in the S-EPT and not in the
+            // mirror.
+            same(
+                    report,
+                    vm,
+                    "children of the TDR",
+                    children[0],
+                    vm.controlPages() - 1 + tables[0] + leaves[0]);
+        }
+    }
+
+    private void checkTable(HostCpu cpu, KvmTdx vm, @Gfn long gfn, int level, Report report) {
+        long gpa = Addresses.gpa(gfn);
+        long status = host.tdh().mem().septRd(cpu, vm.tdr(), gpa, level);
+        int state = (int) (cpu.regs().rdx() >>> 8) & 0xFF;
+        if (status != Status.SUCCESS || state != SeptEntryState.NL_MAPPED.publicNumber()) {
+            report.finding(
+                    "mirror-equals-sept",
+                    vm.owner(),
+                    "the mirror has a table at "
+                            + Addresses.show(gpa)
+                            + " level "
+                            + level
+                            + ", the S-EPT answers "
+                            + Status.show(status)
+                            + " state "
+                            + state);
+        }
+    }
+
+    private void checkLeaf(HostCpu cpu, KvmTdx vm, @Gfn long gfn, long entry, Report report) {
+        long gpa = Addresses.gpa(gfn);
+        long pfn = MirrorTable.pfn(entry);
+        long status = host.tdh().mem().septRd(cpu, vm.tdr(), gpa, PageInfo.LEVEL_4K);
+        int state = (int) (cpu.regs().rdx() >>> 8) & 0xFF;
+        boolean present =
+                state == SeptEntryState.MAPPED.publicNumber()
+                        || state == SeptEntryState.PENDING.publicNumber();
+        long hpa = cpu.regs().rcx() & HPA_MASK;
+        if (status != Status.SUCCESS || !present || hpa != Addresses.hpa(pfn)) {
+            report.finding(
+                    "mirror-equals-sept",
+                    vm.owner(),
+                    "the mirror maps "
+                            + Addresses.show(gpa)
+                            + " to "
+                            + Addresses.show(Addresses.hpa(pfn))
+                            + ", the S-EPT answers "
+                            + Status.show(status)
+                            + " state "
+                            + state
+                            + " page "
+                            + Addresses.show(hpa));
+        }
+        Memslot slot = vm.slots().find(gfn);
+        if (slot == null || slot.gmem().peek(slot.index(gfn)) != pfn) {
+            report.finding(
+                    "mirror-equals-gmem",
+                    vm.owner(),
+                    Addresses.show(gpa) + " is mapped to a page that guest_memfd does not have");
+        } else if (!slot.attributes().isPrivate(slot.index(gfn))) {
+            report.finding(
+                    "mapped-is-private",
+                    vm.owner(),
+                    Addresses.show(gpa) + " is mapped as private, but its attribute is shared");
+        }
+    }
+
+    private static void same(Report report, KvmTdx vm, String what, long counted, long truth) {
+        if (counted != truth) {
+            report.finding(
+                    "books-balance",
+                    vm.owner(),
+                    what + ": counted " + counted + ", there are " + truth);
+        }
+    }
+}

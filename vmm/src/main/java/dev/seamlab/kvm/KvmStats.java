@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.kvm;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+
+/**
+ * Counters of one VM. Each vCPU counts in words of its own, which no other thread writes; whoever
+ * reads adds them up. Slot 0 is for threads without a vCPU and is updated atomically. Counting
+ * costs a load and a store and is no step that other threads rely on.
+ */
+public final class KvmStats {
+    /** What is counted. */
+    public enum Counter {
+        /** EPT violations on private addresses that were served. */
+        PRIVATE_FAULTS,
+        /** EPT violations on shared addresses that were served. */
+        SHARED_FAULTS,
+        /** Attempts that ended in RETRY and were repeated in place. */
+        FAULT_RETRIES,
+        /** BUSY answers of SEPT.ADD, PAGE.ADD and PAGE.AUG. */
+        BUSY_ANSWERS,
+        /** BUSY answers of BLOCK, TRACK and REMOVE: retried with no vCPU in the guest. */
+        ZAP_BUSY,
+        /** vCPUs that had to be interrupted out of the guest. */
+        KICKS,
+        /** Private leaves removed. */
+        ZAPS,
+        /** Private leaves in the mirror; rises and falls. */
+        PRIVATE_PAGES,
+        /** Secure EPT pages below the root; rises and falls. */
+        SEPT_PAGES,
+        /** 4K pages made shared. */
+        TO_SHARED,
+        /** 4K pages made private. */
+        TO_PRIVATE,
+        /** Pages given up because the module may still own them. */
+        LEAKED_PAGES,
+        /** Times VP.ENTER came back with a TD exit. */
+        TD_EXITS,
+        /** TD exits because of an external interrupt. */
+        INTERRUPT_EXITS,
+        /** TD exits because of TDG.VP.VMCALL. */
+        TDVMCALLS,
+        /** VP.ENTER answered BUSY. */
+        ENTER_BUSY,
+        /** Largest number of pages seen in a vCPU's pool; a maximum, not a sum. */
+        POOL_HIGH_WATER
+    }
+
+    private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
+    private static final Counter[] COUNTERS = Counter.values();
+    private static final int STRIDE = 32;
+
+    private final int slots;
+    private final long[] words;
+
+    /**
+     * @param vcpus vCPUs that get words of their own, as slots 1 to {@code vcpus}
+     */
+    KvmStats(int vcpus) {
+        this.slots = vcpus + 1;
+        this.words = new long[(slots + 1) * STRIDE];
+        assert COUNTERS.length <= STRIDE : "counters do not fit their stride";
+    }
+
+    /** Adds one. */
+    void count(int slot, Counter counter) {
+        add(slot, counter, 1);
+    }
+
+    /** Adds a number, which may be negative. */
+    void add(int slot, Counter counter, long delta) {
+        int at = at(slot, counter);
+        if (slot == 0) {
+            WORDS.getAndAdd(words, at, delta);
+        } else {
+            WORDS.setOpaque(words, at, (long) WORDS.getOpaque(words, at) + delta);
+        }
+    }
+
+    /** Raises a maximum. */
+    void max(int slot, Counter counter, long value) {
+        int at = at(slot, counter);
+        if ((long) WORDS.getOpaque(words, at) < value) {
+            WORDS.setOpaque(words, at, value);
+        }
+    }
+
+    /** Current value over all slots. */
+    public long get(Counter counter) {
+        long result = 0;
+        for (int slot = 0; slot < slots; slot++) {
+            long value = (long) WORDS.getOpaque(words, at(slot, counter));
+            result = counter == Counter.POOL_HIGH_WATER ? Math.max(result, value) : result + value;
+        }
+        return result;
+    }
+
+    private static int at(int slot, Counter counter) {
+        // The first stride holds the array's length, which every bounds check reads.
+        return (slot + 1) * STRIDE + counter.ordinal();
+    }
+}

@@ -1,0 +1,540 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.kvm;
+
+import dev.seamlab.host.TdxHost;
+import dev.seamlab.host.cpu.HostCpu;
+import dev.seamlab.host.kernel.Errno;
+import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.kvm.KvmStats.Counter;
+import dev.seamlab.machine.Addresses;
+import dev.seamlab.machine.Gfn;
+import dev.seamlab.machine.Gpa;
+import dev.seamlab.machine.Hpa;
+import dev.seamlab.machine.Pfn;
+import dev.seamlab.machine.SharedEpt;
+import dev.seamlab.machine.sched.Cells;
+import dev.seamlab.machine.sched.Lock;
+import dev.seamlab.machine.sched.LockRank;
+import dev.seamlab.machine.sched.SlotRwLock;
+import dev.seamlab.seam.abi.Leaf;
+import dev.seamlab.seam.abi.Status;
+import dev.seamlab.seam.abi.StatusCode;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A TDX VM. Steps in their order: memslots, {@link #initVm}, {@link #createVcpu} and {@link
+ * KvmVcpu#init} each, {@link #setMemoryAttributes}, {@link KvmVcpu#initMemRegion}, {@link
+ * #finalizeVm}, {@link KvmVcpu#run}, {@link #destroy}. A step out of order is refused with EINVAL,
+ * as the ioctls do (facts: Linux sheet section 4.9).
+ */
+public final class KvmTdx {
+    /** Where the VM stands with the module. */
+    enum State {
+        UNINITIALIZED,
+        INITIALIZED,
+        RUNNABLE,
+        DESTROYED
+    }
+
+    private static final int STATE = 16;
+    private static final int DEAD = 32;
+    private static final int HOLD = 33;
+
+    private final TdxHost host;
+    private final PairLedger ledger;
+    private final int owner;
+    private final int maxVcpus;
+    private final Lock kvmLock = new Lock(LockRank.KVM);
+    private final Lock slotsLock = new Lock(LockRank.SLOTS);
+    private final SlotRwLock mmuLock;
+    private final Memslots slots = new Memslots();
+    private final SharedMmu sharedMmu = new SharedMmu(slots);
+    private final Invalidations invalidations = new Invalidations();
+    private final KvmStats stats;
+    private final FaultPath faults;
+    private final ZapPath zaps;
+    private final int[] words = new int[64];
+    private final List<KvmVcpu> vcpus = new ArrayList<>(); // guarded by KVM while it grows
+    private volatile KvmVcpu[] running = {};
+    private volatile @Nullable ModuleAnswer lastAnswer;
+
+    // Set by initVm before INITIALIZED is published.
+    private @Nullable TdConfig config;
+    private @Nullable MirrorEpt mirror;
+    private TdPages pages = TdPages.NONE;
+
+    /**
+     * @param ledger shared by all VMs of the host
+     * @param owner number of this VM in the ledger, above 0
+     * @param maxVcpus KVM_CAP_MAX_VCPUS
+     */
+    public KvmTdx(TdxHost host, PairLedger ledger, int owner, int maxVcpus) {
+        this.host = host;
+        this.ledger = ledger;
+        this.owner = owner;
+        this.maxVcpus = maxVcpus;
+        this.mmuLock = new SlotRwLock(LockRank.MMU, maxVcpus);
+        this.stats = new KvmStats(maxVcpus);
+        this.faults = new FaultPath(this, new AtFaultOps(this, host), host.pages());
+        this.zaps = new ZapPath(this, host);
+    }
+
+    // ------------------------------------------------------------------ steps
+
+    /** Adds guest memory, with private and shared backing; all of it starts shared. */
+    public int addMemslot(@Gpa long gpa, long size) {
+        if (!Addresses.isAligned(gpa | size, Addresses.PAGE_SIZE) || size <= 0 || gpa < 0) {
+            return Errno.EINVAL;
+        }
+        slotsLock.lock();
+        try {
+            return slots.add(
+                    new Memslot(host.pages(), Addresses.gfn(gpa), size >>> Addresses.PAGE_SHIFT));
+        } finally {
+            slotsLock.unlock();
+        }
+    }
+
+    /**
+     * KVM_TDX_INIT_VM: builds TDR and TDCS.
+     *
+     * @return OK; EINVAL, EBUSY for bad order or arguments; ENOSPC without a KeyID; ENOMEM; EAGAIN,
+     *     EIO as section 4.6 of the Linux sheet says. On failure the VM is as before
+     */
+    public int initVm(TdConfig wanted) {
+        kvmLock.lock();
+        try {
+            if (state() != State.UNINITIALIZED) {
+                return Errno.EINVAL;
+            }
+            if (!vcpus.isEmpty()) {
+                return Errno.EBUSY;
+            }
+            if (!isSupported(wanted)) {
+                return Errno.EINVAL;
+            }
+            TdBuild build = new TdBuild(this, host);
+            int result = build.run(wanted, maxVcpus);
+            if (result == Errno.OK) {
+                config = wanted;
+                mirror = new MirrorEpt(wanted.levels());
+                pages = build.pages();
+                setState(State.INITIALIZED);
+            }
+            return result;
+        } finally {
+            kvmLock.unlock();
+        }
+    }
+
+    /** KVM_CREATE_VCPU; null where there are as many as allowed. */
+    public @Nullable KvmVcpu createVcpu() {
+        kvmLock.lock();
+        try {
+            if (vcpus.size() >= maxVcpus || state() == State.DESTROYED) {
+                return null;
+            }
+            KvmVcpu vcpu = new KvmVcpu(this, host, vcpus.size());
+            vcpus.add(vcpu);
+            running = vcpus.toArray(KvmVcpu[]::new);
+            return vcpu;
+        } finally {
+            kvmLock.unlock();
+        }
+    }
+
+    /** KVM_TDX_FINALIZE_VM: MRTD is final and vCPUs may run. EBUSY may be tried again. */
+    public int finalizeVm() {
+        kvmLock.lock();
+        try {
+            if (state() != State.INITIALIZED) {
+                return Errno.EINVAL;
+            }
+            HostCpu cpu = claimAny();
+            try {
+                long status = host.tdh().mng().mrFinalize(cpu, tdr());
+                if (status != Status.SUCCESS) {
+                    return refused(Leaf.MR_FINALIZE, status);
+                }
+            } finally {
+                release(cpu);
+            }
+            // Release: a fault that sees RUNNABLE also sees everything added before.
+            setState(State.RUNNABLE);
+            return Errno.OK;
+        } finally {
+            kvmLock.unlock();
+        }
+    }
+
+    /**
+     * KVM_SET_MEMORY_ATTRIBUTES. Making pages shared takes their private mappings away, making them
+     * private their shared ones; what backs them stays until it is punched.
+     */
+    public int setMemoryAttributes(@Gpa long gpa, long size, boolean isPrivate) {
+        if (!Addresses.isAligned(gpa | size, Addresses.PAGE_SIZE) || size <= 0 || gpa < 0) {
+            return Errno.EINVAL;
+        }
+        long from = Addresses.gfn(gpa);
+        long to = from + (size >>> Addresses.PAGE_SHIFT);
+        slotsLock.lock();
+        try {
+            if (!slots.cover(from, to)) {
+                return Errno.EINVAL;
+            }
+            Change change = (slot, first, last) -> setAttributes(slot, first, last, isPrivate);
+            return eachSlot(from, to, !isPrivate, change);
+        } finally {
+            slotsLock.unlock();
+        }
+    }
+
+    /** Gives back what backs a range, private or shared, after taking its mappings away. */
+    public int punch(@Gpa long gpa, long size, boolean isPrivate) {
+        long from = Addresses.gfn(gpa);
+        long to = from + (size >>> Addresses.PAGE_SHIFT);
+        slotsLock.lock();
+        try {
+            return eachSlot(
+                    from,
+                    to,
+                    isPrivate,
+                    (slot, first, last) ->
+                            (isPrivate ? slot.gmem() : slot.shared())
+                                    .punch(slot.index(first), slot.index(last)));
+        } finally {
+            slotsLock.unlock();
+        }
+    }
+
+    /** Tears everything down in the order of section 4.8; vCPUs must have left KVM_RUN. */
+    public Teardown.Report destroy() {
+        kvmLock.lock();
+        try {
+            if (state() == State.DESTROYED) {
+                return Teardown.Report.CLEAN;
+            }
+            Teardown.Report report = new Teardown(this, host).run();
+            setState(State.DESTROYED);
+            return report;
+        } finally {
+            kvmLock.unlock();
+        }
+    }
+
+    // ------------------------------------------------------------------ questions
+
+    /** Counters. */
+    public KvmStats stats() {
+        return stats;
+    }
+
+    /** The EPT for shared addresses. */
+    public SharedEpt sharedEpt() {
+        return sharedMmu;
+    }
+
+    /** Number of this VM in the ledger. */
+    public int owner() {
+        return owner;
+    }
+
+    /** The module's answer behind the last failure, if one was. */
+    public @Nullable ModuleAnswer lastAnswer() {
+        return lastAnswer;
+    }
+
+    /** Whether the VM is dead: bugged, or ended by its guest's own doing. */
+    public boolean isDead() {
+        return Cells.acquire(words, DEAD) != 0;
+    }
+
+    /** KeyID, or 0 while there is none. */
+    public int hkid() {
+        return pages.hkid();
+    }
+
+    /** Control pages the TD and its vCPUs hold. */
+    public long controlPages() {
+        long count = pages.count();
+        for (KvmVcpu vcpu : running) {
+            count += vcpu.controlPages();
+        }
+        return count;
+    }
+
+    /** Pages that wait in the vCPUs' pools. */
+    public long poolPages() {
+        long count = 0;
+        for (KvmVcpu vcpu : running) {
+            count += vcpu.poolPages();
+        }
+        return count;
+    }
+
+    /** Pages allocated for private use, mapped or not. */
+    public long gmemPages() {
+        long count = 0;
+        for (Memslot slot : slots.all()) {
+            count += slot.gmem().allocated();
+        }
+        return count;
+    }
+
+    /** Pages allocated for shared use. */
+    public long sharedPages() {
+        long count = 0;
+        for (Memslot slot : slots.all()) {
+            count += slot.shared().allocated();
+        }
+        return count;
+    }
+
+    /** Reads consecutive fields of the TD by TDH.MNG.RD; empty where the module refuses. */
+    public long[] readFields(long field, int count) {
+        if (state() == State.UNINITIALIZED || state() == State.DESTROYED) {
+            return new long[0];
+        }
+        long[] values = new long[count];
+        HostCpu cpu = claimAny();
+        try {
+            for (int i = 0; i < count; i++) {
+                long status = host.tdh().mng().rd(cpu, tdr(), field + i);
+                if (status != Status.SUCCESS) {
+                    lastAnswer = new ModuleAnswer(Leaf.MNG_RD, status);
+                    return new long[0];
+                }
+                values[i] = cpu.regs().r8();
+            }
+            return values;
+        } finally {
+            release(cpu);
+        }
+    }
+
+    // ------------------------------------------------------------------ inside KVM
+
+    boolean isRunnable() {
+        return state() == State.RUNNABLE;
+    }
+
+    State state() {
+        return State.values()[Cells.acquire(words, STATE)];
+    }
+
+    private void setState(State state) {
+        Cells.release(words, STATE, state.ordinal());
+    }
+
+    TdxHost host() {
+        return host;
+    }
+
+    TdConfig config() {
+        TdConfig known = config;
+        if (known == null) {
+            throw new AssertionError("the TD is not initialised");
+        }
+        return known;
+    }
+
+    MirrorEpt mirror() {
+        MirrorEpt known = mirror;
+        if (known == null) {
+            throw new AssertionError("the TD is not initialised");
+        }
+        return known;
+    }
+
+    TdPages pages() {
+        return pages;
+    }
+
+    void forgetPages(TdPages left) {
+        pages = left;
+    }
+
+    @Hpa
+    long tdr() {
+        return pages.tdr();
+    }
+
+    Memslots slots() {
+        return slots;
+    }
+
+    SlotRwLock mmuLock() {
+        return mmuLock;
+    }
+
+    Invalidations invalidations() {
+        return invalidations;
+    }
+
+    FaultPath faults() {
+        return faults;
+    }
+
+    KvmVcpu[] vcpus() {
+        return running;
+    }
+
+    Lock slotsLock() {
+        return slotsLock;
+    }
+
+    HostCpu claimAny() {
+        return begin(host.cpus().claimAny());
+    }
+
+    HostCpu claim(int index) {
+        return begin(host.cpus().claim(index));
+    }
+
+    HostCpu claimOnPackage(int packageIndex) {
+        return begin(host.cpus().claimOnPackage(packageIndex));
+    }
+
+    void release(HostCpu cpu) {
+        ledger.worksFor(cpu, PairLedger.NOBODY, PageUse.HOST);
+        host.cpus().release(cpu);
+    }
+
+    private HostCpu begin(HostCpu cpu) {
+        worksOn(cpu, PageUse.CONTROL);
+        return cpu;
+    }
+
+    /** Says on what kind of page a claimed CPU works, for the books. */
+    void worksOn(HostCpu cpu, PageUse cause) {
+        ledger.worksFor(cpu, owner, cause);
+    }
+
+    /** KVM_BUG_ON: the module answered what cannot be; the VM must not run any more. */
+    void bug(Leaf leaf, long status) {
+        lastAnswer = new ModuleAnswer(leaf, status);
+        host.log().line("kvm: TD " + owner + " is bugged: " + lastAnswer);
+        die();
+    }
+
+    /** The VM must not run any more. */
+    void die() {
+        Cells.release(words, DEAD, 1);
+    }
+
+    /** Notes a refusal; EBUSY for BUSY, otherwise the VM is bugged and it is EIO. */
+    int refused(Leaf leaf, long status) {
+        if (StatusCode.OPERAND_BUSY.matches(status)) {
+            lastAnswer = new ModuleAnswer(leaf, status);
+            return Errno.EBUSY;
+        }
+        bug(leaf, status);
+        return Errno.EIO;
+    }
+
+    /** Notes a refusal that does not hurt the VM. */
+    void note(Leaf leaf, long status) {
+        lastAnswer = new ModuleAnswer(leaf, status);
+    }
+
+    /** "Wait for S-EPT zap": vCPUs do not enter the guest while this holds. */
+    void holdEntries(boolean hold) {
+        Cells.volatileWrite(words, HOLD, hold ? 1 : 0);
+    }
+
+    boolean entriesHeld() {
+        return Cells.volatileRead(words, HOLD) != 0;
+    }
+
+    /** Gets every vCPU out of the guest once; returns when each has been outside. */
+    void kickAll() {
+        for (KvmVcpu vcpu : running) {
+            if (vcpu.kick()) {
+                stats.count(0, Counter.KICKS);
+            }
+        }
+        for (KvmVcpu vcpu : running) {
+            vcpu.awaitOutside();
+        }
+    }
+
+    // ------------------------------------------------------------------ ranges
+
+    private interface Change {
+        void apply(Memslot slot, @Gfn long from, @Gfn long to);
+    }
+
+    private void setAttributes(Memslot slot, @Gfn long from, @Gfn long to, boolean isPrivate) {
+        long changed = slot.attributes().set(slot.index(from), slot.index(to), isPrivate);
+        stats.add(0, isPrivate ? Counter.TO_PRIVATE : Counter.TO_SHARED, changed);
+    }
+
+    /** Takes mappings of one kind away and applies a change, inside an MMU invalidation. */
+    private int eachSlot(@Gfn long from, @Gfn long to, boolean zapPrivate, Change change) {
+        int result = Errno.OK;
+        HostCpu cpu = claimAny();
+        try {
+            mmuLock.writeLock();
+            try {
+                invalidations.begin();
+                for (Memslot slot : slots.all()) {
+                    long first = Math.max(from, slot.base());
+                    long last = Math.min(to, slot.end());
+                    if (first < last) {
+                        int one = zap(cpu, slot, first, last, zapPrivate);
+                        result = one == Errno.OK ? result : one;
+                    }
+                }
+            } finally {
+                mmuLock.writeUnlock();
+            }
+            for (Memslot slot : slots.all()) {
+                long first = Math.max(from, slot.base());
+                long last = Math.min(to, slot.end());
+                if (first < last) {
+                    change.apply(slot, first, last);
+                }
+            }
+            mmuLock.writeLock();
+            try {
+                invalidations.end();
+            } finally {
+                mmuLock.writeUnlock();
+            }
+        } finally {
+            release(cpu);
+        }
+        return result;
+    }
+
+    private int zap(HostCpu cpu, Memslot slot, @Gfn long from, @Gfn long to, boolean zapPrivate) {
+        if (zapPrivate) {
+            return mirror == null ? Errno.OK : zaps.zap(cpu, slot, from, to);
+        }
+        boolean any = false;
+        for (long gfn = from; gfn < to; gfn++) {
+            long index = slot.index(gfn);
+            if (slot.sharedMappings().isUntouched(index)) {
+                gfn += Addresses.PAGES_PER_RANGE - 1 - (index & (Addresses.PAGES_PER_RANGE - 1));
+                continue;
+            }
+            @Pfn long pfn = slot.sharedMappings().take(index);
+            any |= pfn != PageTable512.NONE;
+        }
+        if (any) {
+            kickAll(); // the TLB flush: no vCPU uses a translation from before
+        }
+        return Errno.OK;
+    }
+
+    private boolean isSupported(TdConfig wanted) {
+        var info = host.info();
+        return (wanted.attributes() & ~info.attributesFixed0()) == 0
+                && (wanted.attributes() & info.attributesFixed1()) == info.attributesFixed1()
+                && (wanted.xfam() & ~info.xfamFixed0()) == 0
+                && (wanted.xfam() & info.xfamFixed1()) == info.xfamFixed1()
+                && (wanted.gpaWidth() == 48 || wanted.gpaWidth() == 52);
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.kvm;
+
+import dev.seamlab.machine.Gfn;
+import dev.seamlab.machine.Pfn;
+
+/**
+ * The mirror EPT of a VM: four or five levels, of which the root mirrors the one inside the TDCS.
+ * Faults change it entry by entry under MMU held for reading, zaps under MMU held for writing.
+ */
+final class MirrorEpt {
+    private static final int LEVEL_BITS = 9;
+
+    /** Shows one present entry. */
+    interface Visitor {
+        void entry(@Gfn long gfn, int level, long entry);
+    }
+
+    private final int levels;
+    private final MirrorTable root;
+
+    /**
+     * @param levels 4 or 5
+     */
+    MirrorEpt(int levels) {
+        this.levels = levels;
+        this.root = new MirrorTable(levels - 1, 0);
+    }
+
+    MirrorTable root() {
+        return root;
+    }
+
+    int rootLevel() {
+        return levels - 1;
+    }
+
+    /** Place of a guest page in a table of a level. */
+    static int index(@Gfn long gfn, int level) {
+        return (int) (gfn >>> (LEVEL_BITS * level)) & (MirrorTable.ENTRIES - 1);
+    }
+
+    /** The 4K-level table that covers a guest page, or null. For zaps: nothing is frozen. */
+    @org.jspecify.annotations.Nullable
+    MirrorTable leafTable(@Gfn long gfn) {
+        MirrorTable table = root;
+        for (int level = rootLevel(); level > 0; level--) {
+            int index = index(gfn, level);
+            if (!MirrorTable.isPresent(table.read(index))) {
+                return null;
+            }
+            table = table.child(index);
+        }
+        return table;
+    }
+
+    /** The page mapped at a guest page, or 0. */
+    @Pfn
+    long lookup(@Gfn long gfn) {
+        MirrorTable table = leafTable(gfn);
+        if (table == null) {
+            return 0;
+        }
+        long entry = table.read(index(gfn, 0));
+        return MirrorTable.isPresent(entry) ? MirrorTable.pfn(entry) : 0;
+    }
+
+    /** Shows every present entry, tables before what they hold. For a VM at rest. */
+    void forEach(Visitor visitor) {
+        walk(root, 0, visitor);
+    }
+
+    private static void walk(MirrorTable table, @Gfn long base, Visitor visitor) {
+        for (int i = 0; i < MirrorTable.ENTRIES; i++) {
+            long entry = table.read(i);
+            if (!MirrorTable.isPresent(entry)) {
+                continue;
+            }
+            long gfn = base | (long) i << (LEVEL_BITS * table.level());
+            visitor.entry(gfn, table.level(), entry);
+            if (!MirrorTable.isLeaf(entry)) {
+                walk(table.child(i), gfn, visitor);
+            }
+        }
+    }
+}

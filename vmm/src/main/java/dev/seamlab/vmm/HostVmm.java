@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.vmm;
+
+import dev.seamlab.host.HostAuditor;
+import dev.seamlab.host.HostMemoryReport;
+import dev.seamlab.host.TdxHost;
+import dev.seamlab.host.init.TdxInitException;
+import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.kvm.KvmAuditor;
+import dev.seamlab.kvm.KvmTdx;
+import dev.seamlab.kvm.PairLedger;
+import dev.seamlab.machine.Addresses;
+import dev.seamlab.machine.Machine;
+import dev.seamlab.seam.TdxModule;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+
+/** The VMM on an emulated host. */
+final class HostVmm implements Vmm {
+    private final VmmOptions options;
+    private final TdxHost host;
+    private final PairLedger ledger;
+    private final Map<String, Td> tds = new ConcurrentHashMap<>();
+    private final AtomicInteger owners = new AtomicInteger(PairLedger.NOBODY);
+
+    private HostVmm(VmmOptions options, TdxHost host) {
+        this.options = options;
+        this.host = host;
+        this.ledger = new PairLedger(options.profile().memoryEnd(), options.profile().cpus());
+        host.tdh().phymem().setPairListener(ledger);
+    }
+
+    static Outcome<Vmm> start(VmmOptions options) {
+        Machine machine = new Machine(options.profile());
+        machine.load(new TdxModule(machine));
+        try {
+            TdxHost host = TdxHost.bringUp(machine, options.policy(), options.log());
+            return Outcome.done(new HostVmm(options, host));
+        } catch (TdxInitException e) {
+            return Outcome.refused(
+                    new Refusal.HostError(
+                            e.step().title(), e.errnoName(), String.valueOf(e.getMessage())));
+        }
+    }
+
+    @Override
+    public VmmOptions options() {
+        return options;
+    }
+
+    @Override
+    public boolean dynamicPamtEnabled() {
+        return host.isDynamicPamt();
+    }
+
+    @Override
+    public TdxHost host() {
+        return host;
+    }
+
+    @Override
+    public List<Violation> validate(TrustDomainSpec spec) {
+        return new SpecValidator(host).check(spec);
+    }
+
+    @Override
+    public Outcome<TrustDomain> create(TrustDomainSpec spec, BooleanSupplier cancelled) {
+        List<Violation> violations = validate(spec);
+        if (!violations.isEmpty()) {
+            return Outcome.refused(new Refusal.InvalidSpec(violations));
+        }
+        Td td = new Td(spec, host, ledger, owners.incrementAndGet());
+        if (tds.putIfAbsent(spec.id(), td) != null) {
+            return Outcome.refused(new Refusal.AlreadyExists(spec.id()));
+        }
+        boolean built = false;
+        try {
+            Refusal refusal = td.build(cancelled);
+            built = refusal == null;
+            return refusal == null ? Outcome.done(td) : Outcome.refused(refusal);
+        } finally {
+            if (!built) {
+                tds.remove(spec.id(), td);
+            }
+        }
+    }
+
+    @Override
+    public Outcome<TrustDomain> get(String id) {
+        return with(id, Outcome::done);
+    }
+
+    @Override
+    public List<TrustDomain> list() {
+        List<TrustDomain> all = new ArrayList<>(tds.values());
+        all.sort(Comparator.comparing(TrustDomain::id));
+        return all;
+    }
+
+    @Override
+    public Outcome<TrustDomain> start(String id) {
+        return with(id, td -> td.start(TdAction.START));
+    }
+
+    @Override
+    public Outcome<TrustDomain> pause(String id) {
+        return with(id, Td::pause);
+    }
+
+    @Override
+    public Outcome<TrustDomain> resume(String id) {
+        return with(id, td -> td.start(TdAction.RESUME));
+    }
+
+    @Override
+    public Outcome<TrustDomain> stop(String id) {
+        return with(id, Td::stop);
+    }
+
+    @Override
+    public Outcome<TdSnapshot> delete(String id) {
+        return with(id, td -> td.delete(() -> tds.remove(id, td)));
+    }
+
+    private <T> Outcome<T> with(String id, Function<Td, Outcome<T>> action) {
+        Td td = tds.get(id);
+        return td == null ? Outcome.refused(new Refusal.NotFound(id)) : action.apply(td);
+    }
+
+    @Override
+    public HostMemory memory() {
+        HostMemoryReport report = host.memoryReport();
+        long[] bytes = new long[PageUse.COUNT];
+        long[] ranges = new long[1];
+        ledger.forEach((pfn, owner, cause) -> {
+            bytes[cause.ordinal()] += 2 * Addresses.PAGE_SIZE;
+            ranges[0]++;
+        });
+        return new HostMemory(
+                report.memoryBytes(),
+                report.freeBytes(),
+                report.pamtStaticBytes(),
+                report.staticPamtWouldBe(),
+                report.refcountBytes(),
+                new PamtShare(
+                        bytes[PageUse.CONTROL.ordinal()],
+                        bytes[PageUse.SEPT.ordinal()],
+                        bytes[PageUse.GUEST_PRIVATE.ordinal()]),
+                ranges[0],
+                report.keyIdsTotal(),
+                report.keyIdsUsed());
+    }
+
+    @Override
+    public List<Finding> audit() {
+        List<Finding> findings = new ArrayList<>();
+        for (String finding : HostAuditor.audit(host)) {
+            findings.add(new Finding("host", "host", finding));
+        }
+        List<KvmTdx> vms = tds.values().stream().map(Td::vm).toList();
+        KvmAuditor auditor = new KvmAuditor(host, ledger);
+        auditor.audit(vms, (rule, vm, text) -> findings.add(new Finding(rule, nameOf(vm), text)));
+        return List.copyOf(findings);
+    }
+
+    private String nameOf(int owner) {
+        return tds.values().stream()
+                .filter(td -> td.vm().owner() == owner)
+                .map(Td::id)
+                .findFirst()
+                .orElse("host");
+    }
+
+    @Override
+    public void close() {
+        for (String id : List.copyOf(tds.keySet())) {
+            var _ = stop(id);
+            var _ = delete(id);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.vmm;
+
+import dev.seamlab.host.TdxHost;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+
+/**
+ * The VMM of one host: builds, runs and destroys its trust domains. Safe for any thread. Actions on
+ * one TD exclude each other; different TDs go on in parallel.
+ *
+ * <p>Every method that can be refused answers an {@link Outcome}; exceptions mean a defect here.
+ */
+public interface Vmm extends AutoCloseable {
+    /**
+     * Starts a host: loads the module into the machine, brings it up, builds TDMRs and PAMT.
+     *
+     * @return the refusal of the step that failed, where the machine cannot host TDs
+     */
+    static Outcome<Vmm> start(VmmOptions options) {
+        return HostVmm.start(options);
+    }
+
+    /** What it was started with. */
+    VmmOptions options();
+
+    /** Whether the module runs with Dynamic PAMT; false also where it was asked for in vain. */
+    boolean dynamicPamtEnabled();
+
+    /** The host below; for reading its figures, never for doing things past this VMM. */
+    TdxHost host();
+
+    /** What is wrong with a specification on this host; empty where nothing is. Touches nothing. */
+    List<Violation> validate(TrustDomainSpec spec);
+
+    /**
+     * Builds a trust domain up to READY: control structures, vCPUs, initial memory, finalisation.
+     * On refusal everything that was built is gone again, and the id is free.
+     *
+     * @param cancelled asked between steps and pages; true abandons the build
+     */
+    Outcome<TrustDomain> create(TrustDomainSpec spec, BooleanSupplier cancelled);
+
+    /** Builds a trust domain up to READY, come what may. */
+    default Outcome<TrustDomain> create(TrustDomainSpec spec) {
+        return create(spec, () -> false);
+    }
+
+    /** The trust domain with this id. */
+    Outcome<TrustDomain> get(String id);
+
+    /** All trust domains, by id. */
+    List<TrustDomain> list();
+
+    /** Starts the vCPUs. */
+    Outcome<TrustDomain> start(String id);
+
+    /** Takes the vCPUs out of the guest; they keep their state. */
+    Outcome<TrustDomain> pause(String id);
+
+    /** Lets paused vCPUs go on. */
+    Outcome<TrustDomain> resume(String id);
+
+    /** Ends the vCPUs. Returns when none runs any more; the TD keeps its memory until deleted. */
+    Outcome<TrustDomain> stop(String id);
+
+    /**
+     * Tears a trust domain down in the real order and gives every page and the KeyID back.
+     *
+     * @return the last snapshot of the TD
+     */
+    Outcome<TdSnapshot> delete(String id);
+
+    /** The memory story of the host. */
+    HostMemory memory();
+
+    /**
+     * Recomputes every invariant of host and KVM from ground truth. At quiescence (no vCPU runs, no
+     * action under way) the list is empty.
+     */
+    List<Finding> audit();
+
+    /** Stops and deletes every trust domain. */
+    @Override
+    void close();
+}
