@@ -57,11 +57,13 @@ final class ProgramParser {
                     "the program is empty", "write operations, or one of " + Builtin.NAMES);
         }
         int start = parser.in.position();
-        String word = parser.in.word("an operation or the name of a built-in");
-        if (BuiltinPrograms.isBuiltin(word)) {
-            return parser.builtin(word);
+        if (parser.in.peek() != '@') {
+            String word = parser.in.word("an operation or the name of a built-in");
+            if (BuiltinPrograms.isBuiltin(word)) {
+                return parser.builtin(word);
+            }
+            parser.in.back(start);
         }
-        parser.in.back(start);
         List<Op> all = parser.block(0);
         if (!parser.in.atEnd()) {
             throw parser.in.bad("unexpected \"}\"", "remove it, or open the block before");
