@@ -55,15 +55,15 @@ final class Demo {
         introduce(host, before);
         List<TrustDomain> all = create();
         runToCompletion(all);
-        tellMemory();
+        tellMemory(host.getDynamicPamt());
         destroy(all);
         return verify(before);
     }
 
     private void introduce(HostInfo host, MemoryReport memory) {
         out.printf(
-                "A TDX host in this process, gRPC on %s%n  %s: %s%n  TDX module %s, preset %s, PAMT"
-                        + " %s, %d KeyIDs for guests%n%n",
+                "An emulated TDX host, gRPC on %s%n  %s: %s%n  TDX module %s, preset %s, %s PAMT,"
+                        + " %d KeyIDs for guests%n%n",
                 target,
                 host.getProfile(),
                 host.getDescription(),
@@ -145,12 +145,12 @@ final class Demo {
         out.println();
     }
 
-    private void tellMemory() {
+    private void tellMemory(boolean dynamic) {
         MemoryReport report = report();
         out.println("What their memory costs the host");
         MemoryStory.printTrustDomains(out, report);
         out.println();
-        MemoryStory.print(out, report);
+        MemoryStory.print(out, report, dynamic);
         out.println();
     }
 

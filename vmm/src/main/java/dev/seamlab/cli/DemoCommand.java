@@ -21,12 +21,11 @@ import picocli.CommandLine.Spec;
 /** {@code seamlab demo}. */
 @Command(
         name = "demo",
-        description = {
-            "Starts a server of its own on a free port, creates three trust domains over gRPC,",
-            "runs them, shows what their memory cost, destroys them and checks that all of it",
-            "came back; exit code 6 where it did not."
-        },
+        description = "Shows three trust domains from birth to death, and what their memory costs.",
         footer = {
+            "",
+            "Starts a server of its own on a free port and is its client over gRPC. Exit code 6 where",
+            "destroying the trust domains does not give everything back.",
             "",
             "Examples:",
             "  seamlab demo",

@@ -61,7 +61,7 @@ final class HostCommand implements Callable<Integer> {
                                     + " free")
                     .print(out);
             out.println();
-            MemoryStory.print(out, memory);
+            MemoryStory.print(out, memory, host.getDynamicPamt());
             if (bootLog) {
                 out.println();
                 host.getBootLogList().forEach(out::println);

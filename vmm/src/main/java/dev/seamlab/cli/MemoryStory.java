@@ -12,14 +12,18 @@ import java.util.Locale;
 final class MemoryStory {
     private MemoryStory() {}
 
-    /** The host. */
-    static void print(PrintWriter out, MemoryReport report) {
+    /**
+     * The host.
+     *
+     * @param dynamic whether its PAMT is dynamic
+     */
+    static void print(PrintWriter out, MemoryReport report, boolean dynamic) {
         PamtUsage pamt = report.getPamt();
         long reserved =
                 pamt.getLevel1GBytes() + pamt.getLevel2MBytes() + pamt.getLevel4KBytes();
         long now = reserved + pamt.getDynamicBytes() + pamt.getRefcountBytes();
         Table table = new Table(Table.Align.LEFT, Table.Align.RIGHT, Table.Align.RIGHT);
-        table.row("PAMT of the host", "static", "this host");
+        table.row("PAMT of the host", "static", dynamic ? "dynamic, now" : "now");
         // The upper levels are the same in both worlds; what differs is the 4K level.
         long static4k =
                 pamt.getStaticEquivalentBytes() - pamt.getLevel2MBytes() - pamt.getLevel1GBytes();

@@ -29,12 +29,12 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  seamlab demo                         three trust domains, from birth to death",
-            "  seamlab serve --profile laptop-16g      a server on 127.0.0.1:9870",
+            "  seamlab serve --profile laptop-16g   a server on 127.0.0.1:9870",
             "  seamlab td create --id web --memory 256M --guest boot-lazy --start",
             "  seamlab td watch web",
             "",
-            "Exit codes: 0 done, 1 internal error, 2 bad input, 3 refused (missing, exists, wrong",
-            "state), 4 out of a resource, 5 server not reachable or too slow, 6 a check failed."
+            "Exit codes: 0 done, 1 internal error, 2 bad input, 3 refused (missing, exists, wrong state),",
+            "4 out of a resource, 5 server not reachable or too slow, 6 a check failed."
         })
 public final class Seamlab implements Callable<Integer> {
     @Spec private CommandSpec spec;
@@ -52,6 +52,7 @@ public final class Seamlab implements Callable<Integer> {
         CommandLine commandLine =
                 new CommandLine(new Seamlab())
                         .setCaseInsensitiveEnumValuesAllowed(true)
+                        .setUsageHelpWidth(100)
                         .setExecutionExceptionHandler(Failures::handle)
                         .setParameterExceptionHandler(Seamlab::badInput);
         return commandLine;

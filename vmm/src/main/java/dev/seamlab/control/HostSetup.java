@@ -16,6 +16,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
 
 /** A host that is ready to be started: settings that have been read and found good. */
 public final class HostSetup {
@@ -75,7 +76,7 @@ public final class HostSetup {
                     ? ProfileReader.read(Path.of(name))
                     : BuiltInProfiles.byName(name);
         } catch (InvalidProfileException e) {
-            throw new BadSettingException("profile", e.getMessage() + " (in " + name + ")");
+            throw new BadSettingException("profile", describe(name, e));
         } catch (NoSuchFileException e) {
             throw new BadSettingException(
                     "profile",
@@ -86,6 +87,18 @@ public final class HostSetup {
         } catch (IOException | InvalidPathException e) {
             throw new BadSettingException("profile", name + " cannot be read: " + e);
         }
+    }
+
+    private static String describe(String name, InvalidProfileException e) {
+        if (!looksLikeFile(name) && !BuiltInProfiles.names().contains(name)) {
+            return "there is no \""
+                    + name
+                    + "\": name a YAML file, or one of "
+                    + String.join(", ", BuiltInProfiles.names());
+        }
+        return e.violations().stream()
+                .map(InvalidProfileException.Violation::toString)
+                .collect(Collectors.joining("; ", name + ": ", ""));
     }
 
     private static boolean looksLikeFile(String name) {
