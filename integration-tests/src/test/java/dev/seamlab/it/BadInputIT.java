@@ -101,11 +101,10 @@ class BadInputIT {
         assertThat(refused.getStatus().getCode()).isEqualTo(Code.INVALID_ARGUMENT);
         assertThat(detail(refused, ErrorInfo.class).getDomain()).isEqualTo("seamlab.dev");
         assertThat(detail(refused, BadRequest.class).getFieldViolationsList())
-                .anySatisfy(
-                        violation -> {
-                            assertThat(violation.getField()).contains(field);
-                            assertThat(violation.getDescription()).isNotBlank();
-                        });
+                .anySatisfy(violation -> {
+                    assertThat(violation.getField()).contains(field);
+                    assertThat(violation.getDescription()).isNotBlank();
+                });
     }
 
     @Test
@@ -151,6 +150,10 @@ class BadInputIT {
                 name: bad
                 packages: 0
                 cpusPerPackage: 4
+                physicalBits: 52
+                keyIds: {bits: 6, mktme: 31, tdx: 32}
+                nodes:
+                  - memory: ["0x100000-0x80000000"]
                 """);
         Application.Result result = Application.run("serve", "--profile=" + profile);
         assertThat(result.exitCode()).isEqualTo(BAD_INPUT);

@@ -26,11 +26,9 @@ class MetricsIT {
                     .startTrustDomain(
                             StartTrustDomainRequest.newBuilder().setName(td.getName()).build());
             Awaitility.await()
-                    .until(
-                            () ->
-                                    server.get(td.getName()).getState()
-                                            == TrustDomain.State.STOPPED);
+                    .until(() -> server.get(td.getName()).getProgress().getFinishedVcpus() == 1);
             Map<String, Double> during = scrape(server);
+            server.stop(td.getName());
             server.delete(td.getName());
             Map<String, Double> after = scrape(server);
 
@@ -64,13 +62,12 @@ class MetricsIT {
         response.body()
                 .lines()
                 .filter(line -> !line.startsWith("#"))
-                .forEach(
-                        line -> {
-                            int space = line.lastIndexOf(' ');
-                            series.put(
-                                    line.substring(0, space),
-                                    Double.parseDouble(line.substring(space + 1)));
-                        });
+                .forEach(line -> {
+                    int space = line.lastIndexOf(' ');
+                    series.put(
+                            line.substring(0, space),
+                            Double.parseDouble(line.substring(space + 1)));
+                });
         return series;
     }
 

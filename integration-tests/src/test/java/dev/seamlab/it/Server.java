@@ -14,6 +14,7 @@ import dev.seamlab.v1.GetTrustDomainRequest;
 import dev.seamlab.v1.GuestProgram;
 import dev.seamlab.v1.HostGrpc;
 import dev.seamlab.v1.MemoryReport;
+import dev.seamlab.v1.StopTrustDomainRequest;
 import dev.seamlab.v1.TrustDomain;
 import dev.seamlab.v1.TrustDomainsGrpc;
 import io.grpc.Grpc;
@@ -60,10 +61,7 @@ final class Server implements AutoCloseable {
             int httpPort = Application.freePort();
             List<String> all =
                     new ArrayList<>(
-                            List.of(
-                                    "serve",
-                                    "--grpc-port=" + grpcPort,
-                                    "--http-port=" + httpPort));
+                            List.of("serve", "--grpc-port=" + grpcPort, "--http-port=" + httpPort));
             all.addAll(List.of(arguments));
             Path log = Files.createTempFile("seamlab-it-server", ".log");
             Process process =
@@ -142,6 +140,12 @@ final class Server implements AutoCloseable {
         } catch (InvalidProtocolBufferException e) {
             throw new AssertionError("not a trust domain: " + operation, e);
         }
+    }
+
+    /** Stops a TD; returns it as it is afterwards. */
+    TrustDomain stop(String name) {
+        return trustDomains()
+                .stopTrustDomain(StopTrustDomainRequest.newBuilder().setName(name).build());
     }
 
     /** Deletes a TD and waits until it is gone. */
