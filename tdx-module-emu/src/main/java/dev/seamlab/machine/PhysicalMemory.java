@@ -127,6 +127,14 @@ public final class PhysicalMemory {
         return pages.get(pfn) != null;
     }
 
+    /**
+     * Whether a page of this 2M range may have been written; false means that all of them read as
+     * zero. One look for 512 pages.
+     */
+    public boolean isRangeTouched(@Hpa long hpa) {
+        return pages.mayHoldRange(hpa >>> Addresses.PAGE_SHIFT);
+    }
+
     /** Number of pages whose contents the emulator stores. */
     public long writtenPages() {
         return written.sum();

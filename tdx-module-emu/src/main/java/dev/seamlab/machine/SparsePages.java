@@ -28,6 +28,13 @@ public final class SparsePages<T> {
         return leaf == null ? null : leaf.slots.getAcquire((int) pfn & (FANOUT - 1));
     }
 
+    /**
+     * Whether an object was ever put at a page of this 2M range; false means that none is there.
+     */
+    public boolean mayHoldRange(@Pfn long pfn) {
+        return leaf(pfn) != null;
+    }
+
     /** Puts an object at a page; null clears the slot. */
     public void put(@Pfn long pfn, @Nullable T value) {
         Pages<T> leaf = value == null ? leaf(pfn) : leafForWriting(pfn);

@@ -38,6 +38,7 @@ public final class KvmTdx {
         DESTROYED
     }
 
+    private static final State[] STATES = State.values();
     private static final int STATE = 16;
     private static final int DEAD = 32;
     private static final int HOLD = 33;
@@ -316,12 +317,13 @@ public final class KvmTdx {
 
     // ------------------------------------------------------------------ inside KVM
 
+    /** On the fault path, so without a State object. */
     boolean isRunnable() {
-        return state() == State.RUNNABLE;
+        return Cells.acquire(words, STATE) == State.RUNNABLE.ordinal();
     }
 
     State state() {
-        return State.values()[Cells.acquire(words, STATE)];
+        return STATES[Cells.acquire(words, STATE)];
     }
 
     private void setState(State state) {

@@ -6,7 +6,6 @@ import static dev.seamlab.seam.abi.StatusCode.NON_RECOVERABLE_TD_NON_ACCESSIBLE;
 import static dev.seamlab.seam.abi.StatusCode.NON_RECOVERABLE_VCPU;
 import static dev.seamlab.seam.abi.StatusCode.SUCCESS;
 
-import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gpa;
 import dev.seamlab.machine.GuestCode;
 import dev.seamlab.machine.GuestContext;
@@ -15,10 +14,7 @@ import dev.seamlab.machine.Hpa;
 import dev.seamlab.machine.LogicalCpu;
 import dev.seamlab.machine.PhysicalMemory;
 import dev.seamlab.machine.Registers;
-import dev.seamlab.machine.SharedEpt;
 import dev.seamlab.seam.abi.ExitReason;
-import dev.seamlab.seam.abi.PageInfo;
-import dev.seamlab.seam.abi.SeptEntryState;
 import dev.seamlab.seam.abi.StatusCode;
 import dev.seamlab.seam.core.Call;
 import dev.seamlab.seam.core.ModuleState;
@@ -63,10 +59,10 @@ public final class GuestCpu implements GuestMode {
 
     private static final int MACHINE_CHECK = 18;
 
-    /** Exit qualification of an EPT violation: bits 5:3 say what the entry allows. */
-    private static final int ENTRY_RIGHTS_SHIFT = 3;
-
-    /** The same: the linear address is valid, and the access was to its translation. */
+    /**
+     * Exit qualification of an EPT violation: the linear address is valid, and the access was to
+     * its translation.
+     */
     private static final long LINEAR_ADDRESS = 0x180;
 
     private static final long LINEAR_ADDRESS_VALID = 0x80;
@@ -84,11 +80,10 @@ public final class GuestCpu implements GuestMode {
     private final PhysicalMemory memory;
     private final LogicalCpu cpu;
     private final TdcallDispatcher tdcalls;
-    private final SeptCursor sept = new SeptCursor();
+    private final GuestPages pages = new GuestPages();
 
     // The run in progress; null and false outside of run().
     private @Nullable Call call;
-    private @Nullable SharedEpt sharedEpt;
     private boolean inside;
 
     // How the last instruction ended that did not complete, and what was injected instead.
@@ -117,7 +112,7 @@ public final class GuestCpu implements GuestMode {
             if (guest == null) {
                 interrupted();
             } else {
-                sharedEpt = guest.sharedEpt();
+                pages.enter(entry.tdcs(), guest.sharedEpt());
                 execute(guest.code());
             }
         } finally {
@@ -125,9 +120,8 @@ public final class GuestCpu implements GuestMode {
                 // The guest program is broken; its vCPU leaves so that the TD can be torn down.
                 interrupted();
             }
-            sept.unlockIfHeld();
+            pages.leave();
             call = null;
-            sharedEpt = null;
         }
     }
 
@@ -168,7 +162,7 @@ public final class GuestCpu implements GuestMode {
 
     @Override
     public Outcome read(@Gpa long gpa, byte[] into, int at, int length) {
-        assert staysInPage(gpa, length);
+        assert GuestPages.staysInPage(gpa, length);
         long hpa = locate(gpa, Access.READ);
         if (hpa == NOT_COMPLETED) {
             return outcome;
@@ -179,7 +173,7 @@ public final class GuestCpu implements GuestMode {
 
     @Override
     public Outcome write(@Gpa long gpa, byte[] from, int at, int length) {
-        assert staysInPage(gpa, length);
+        assert GuestPages.staysInPage(gpa, length);
         long hpa = locate(gpa, Access.WRITE);
         if (hpa == NOT_COMPLETED) {
             return outcome;
@@ -218,8 +212,8 @@ public final class GuestCpu implements GuestMode {
             case EXCEPTION_OR_NMI -> exception(reason, qualification, interruptionInfo);
             case EPT_VIOLATION -> eptViolation(qualification, gpa);
             case EPT_MISCONFIGURATION -> {
-                if ((gpa & config().sharedBit()) != 0) {
-                    exit(SUCCESS, reason, 0, 0, pageOf(gpa), 0);
+                if (pages.isShared(gpa)) {
+                    exit(SUCCESS, reason, 0, 0, GuestPages.pageOf(gpa), 0);
                 } else {
                     unexpected(reason, qualification);
                 }
@@ -277,7 +271,7 @@ public final class GuestCpu implements GuestMode {
 
     /** Place in the Secure EPT; the guest side's own. */
     public SeptCursor sept() {
-        return sept;
+        return pages.sept();
     }
 
     /** Scratch for one page of contents. */
@@ -299,12 +293,12 @@ public final class GuestCpu implements GuestMode {
      *     mode or raised an exception
      */
     public @Hpa long operand(@Gpa long gpa, Access access, boolean privateOnly) {
-        if (isReserved(gpa) || (privateOnly && isShared(gpa))) {
+        if (pages.isReserved(gpa) || (privateOnly && pages.isShared(gpa))) {
             return BAD_ADDRESS;
         }
-        long hpa = isShared(gpa) ? findShared(gpa, access) : findPrivate(gpa, access);
-        if (hpa == SharedEpt.NOT_MAPPED) {
-            eptViolation(attempt(gpa, access), gpa);
+        long hpa = pages.find(gpa, access);
+        if (hpa == GuestPages.NOT_FOUND) {
+            eptViolation(pages.attempt(gpa, access), gpa);
             return NOT_COMPLETED;
         }
         return hpa;
@@ -331,7 +325,7 @@ public final class GuestCpu implements GuestMode {
 
     /** A leaf met a page that it cannot read the state of: EPT violation without details. */
     public long exitWithoutDetails(@Gpa long gpa) {
-        exit(SUCCESS, ExitReason.EPT_VIOLATION, 0, 0, pageOf(gpa), 0);
+        exit(SUCCESS, ExitReason.EPT_VIOLATION, 0, 0, GuestPages.pageOf(gpa), 0);
         return NOT_COMPLETED;
     }
 
@@ -343,14 +337,21 @@ public final class GuestCpu implements GuestMode {
      * @param requested level that the guest asked for
      */
     public long exitAtEntry(@Gpa long gpa, int type, int requested) {
+        SeptCursor sept = pages.sept();
         long entry = sept.entry();
         long info =
                 requested
                         | (long) sept.level() << 3
                         | (long) SeptEntry.state(entry).publicNumber() << 6
                         | (SeptEntry.isLeaf(entry) ? 1L << 14 : 0);
-        long qualification = ExitReason.QUALIFICATION_WRITE | rightsOf(entry);
-        exit(SUCCESS, ExitReason.EPT_VIOLATION, qualification, type | info << 32, pageOf(gpa), 0);
+        long qualification = ExitReason.QUALIFICATION_WRITE | GuestPages.rightsOf(entry);
+        exit(
+                SUCCESS,
+                ExitReason.EPT_VIOLATION,
+                qualification,
+                type | info << 32,
+                GuestPages.pageOf(gpa),
+                0);
         return NOT_COMPLETED;
     }
 
@@ -368,32 +369,14 @@ public final class GuestCpu implements GuestMode {
             return NOT_COMPLETED;
         }
         injected = Injection.NONE;
-        if (!isReserved(gpa)) {
-            long hpa = isShared(gpa) ? findShared(gpa, access) : findPrivate(gpa, access);
-            if (hpa != SharedEpt.NOT_MAPPED) {
+        if (!pages.isReserved(gpa)) {
+            long hpa = pages.find(gpa, access);
+            if (hpa != GuestPages.NOT_FOUND) {
                 return hpa;
             }
         }
-        vmExit(ExitReason.EPT_VIOLATION, attempt(gpa, access) | LINEAR_ADDRESS, gpa, 0);
+        vmExit(ExitReason.EPT_VIOLATION, pages.attempt(gpa, access) | LINEAR_ADDRESS, gpa, 0);
         return NOT_COMPLETED;
-    }
-
-    private @Hpa long findPrivate(@Gpa long gpa, Access access) {
-        sept.walk(tdcs().septRoot(), gpa, 0);
-        long entry = sept.entry();
-        if (!SeptEntry.isLeaf(entry) || (entry & right(access)) == 0) {
-            return SharedEpt.NOT_MAPPED;
-        }
-        int level = sept.level();
-        return SeptEntry.leafHpa(entry, level) | (gpa & (PageInfo.sizeOf(level) - 1));
-    }
-
-    private @Hpa long findShared(@Gpa long gpa, Access access) {
-        SharedEpt ept = Objects.requireNonNull(sharedEpt);
-        long page = ept.translate(pageOf(gpa) & ~config().sharedBit(), access);
-        return page == SharedEpt.NOT_MAPPED
-                ? SharedEpt.NOT_MAPPED
-                : page | (gpa & (Addresses.PAGE_SIZE - 1));
     }
 
     /**
@@ -402,67 +385,25 @@ public final class GuestCpu implements GuestMode {
      * hardware the paging structures that hold it have a reserved bit set.
      */
     private void eptViolation(long qualification, @Gpa long gpa) {
-        if (isReserved(gpa) && (qualification & LINEAR_ADDRESS_VALID) != 0) {
+        if (pages.isReserved(gpa) && (qualification & LINEAR_ADDRESS_VALID) != 0) {
             inject(Injection.PAGE_FAULT, Outcome.EXCEPTION);
             return;
         }
         long extended = ExitReason.EXTENDED_NONE;
-        if (!isShared(gpa)) {
-            sept.walk(tdcs().septRoot(), gpa, 0);
-            long entry = sept.entry();
-            if (SeptEntry.is(entry, SeptEntryState.PENDING)
-                    || SeptEntry.is(entry, SeptEntryState.PENDING_EXPORTED_DIRTY)) {
-                if ((tdcs().controls().tdCtls() & TdControls.PENDING_VE_DISABLE) == 0) {
-                    raiseVe(ExitReason.EPT_VIOLATION, VeCategory.PENDING, qualification, gpa);
-                    return;
-                }
-                extended = ExitReason.EXTENDED_PENDING_EPT_VIOLATION;
+        if (!pages.isShared(gpa) && pages.isPending(gpa)) {
+            if ((tdcs().controls().tdCtls() & TdControls.PENDING_VE_DISABLE) == 0) {
+                raiseVe(ExitReason.EPT_VIOLATION, VeCategory.PENDING, qualification, gpa);
+                return;
             }
+            extended = ExitReason.EXTENDED_PENDING_EPT_VIOLATION;
         }
         exit(
                 SUCCESS,
                 ExitReason.EPT_VIOLATION,
                 qualification & ~HIDDEN_BITS,
                 extended,
-                pageOf(gpa),
+                GuestPages.pageOf(gpa),
                 0);
-    }
-
-    private boolean isShared(@Gpa long gpa) {
-        return (gpa & config().sharedBit()) != 0;
-    }
-
-    private boolean isReserved(@Gpa long gpa) {
-        return !config().isPrivate(gpa & ~config().sharedBit());
-    }
-
-    /** Exit qualification of an access that found nothing: what was tried, what is allowed. */
-    private long attempt(@Gpa long gpa, Access access) {
-        if (isReserved(gpa) || isShared(gpa)) {
-            return right(access);
-        }
-        return right(access) | rightsOf(sept.entry());
-    }
-
-    private static long right(Access access) {
-        return switch (access) {
-            case READ -> ExitReason.QUALIFICATION_READ;
-            case WRITE -> ExitReason.QUALIFICATION_WRITE;
-            case EXECUTE -> ExitReason.QUALIFICATION_FETCH;
-        };
-    }
-
-    /** Bits 5:3 of an exit qualification: what the leaf allows. */
-    private static long rightsOf(long entry) {
-        return SeptEntry.isLeaf(entry) ? (entry & 0x7) << ENTRY_RIGHTS_SHIFT : 0;
-    }
-
-    private static @Gpa long pageOf(@Gpa long gpa) {
-        return Addresses.alignDown(gpa, Addresses.PAGE_SIZE);
-    }
-
-    private static boolean staysInPage(@Gpa long gpa, int length) {
-        return (gpa & (Addresses.PAGE_SIZE - 1)) + length <= Addresses.PAGE_SIZE;
     }
 
     // Events.

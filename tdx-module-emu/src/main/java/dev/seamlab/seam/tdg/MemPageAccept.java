@@ -79,6 +79,10 @@ final class MemPageAccept implements TdcallHandler {
     /** Zeroes the rest of a 2M page. Returns false when an interrupt stopped it, entry unlocked. */
     private static boolean zeroRange(GuestCpu cpu, long entry) {
         @Hpa long base = SeptEntry.leafHpa(entry, PageInfo.LEVEL_2M);
+        if (!cpu.memory().isRangeTouched(base)) {
+            // Nothing to do, hence nothing to interrupt.
+            return true;
+        }
         int page = (int) ((entry & COUNTER) >>> Addresses.PAGE_SHIFT);
         while (true) {
             cpu.memory().zeroPage(base + Addresses.hpa(page));

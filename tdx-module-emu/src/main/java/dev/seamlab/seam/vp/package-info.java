@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** TDH.VP.*: creation and association of vCPUs (facts: module ABI section 1.5). */
+/** TDH.VP.*: creation, association and entry of vCPUs (facts: module ABI section 1.5). */
 @NullMarked
 package dev.seamlab.seam.vp;
 
