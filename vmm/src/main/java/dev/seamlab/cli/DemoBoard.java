@@ -5,12 +5,17 @@ import dev.seamlab.v1.Progress;
 import dev.seamlab.v1.TrustDomain;
 import java.io.Console;
 import java.io.PrintWriter;
+import java.util.Arrays;
+import java.util.Locale;
 
 /**
  * Progress of several trust domains: redrawn in place on a terminal; elsewhere one line for each
  * that is done.
  */
 final class DemoBoard {
+    /** Narrower than 80 columns: a line that wraps cannot be redrawn in place. */
+    private static final String ROW = "  %-6s %-7s %11s %9s %10s %10s %13s";
+
     private final PrintWriter out;
     private final boolean inPlace;
     private final String[] lines;
@@ -23,7 +28,16 @@ final class DemoBoard {
         this.out = out;
         this.inPlace = inPlace;
         this.lines = new String[rows];
-        java.util.Arrays.fill(lines, "");
+        Arrays.fill(lines, "");
+        out.printf(
+                ROW + "%n",
+                "",
+                "guest",
+                "operations",
+                "faults",
+                "converted",
+                "private",
+                "dynamic PAMT");
         if (inPlace) {
             out.print("\n".repeat(rows));
         }
@@ -34,13 +48,12 @@ final class DemoBoard {
         Progress progress = td.getProgress();
         lines[row] =
                 String.format(
-                        "  %-6s %-8s %,9d operations %,8d faults %,8d conversions  private %-9s"
-                                + " dynamic PAMT %s",
+                        ROW,
                         MemoryStory.shortName(td.getName()),
                         td.hasFailure() ? "failed" : done ? "done" : "running",
-                        progress.getOperations(),
-                        progress.getPrivateFaults() + progress.getSharedFaults(),
-                        progress.getConvertedPages(),
+                        number(progress.getOperations()),
+                        number(progress.getPrivateFaults() + progress.getSharedFaults()),
+                        number(progress.getConvertedPages()),
                         MemoryStory.pages(td.getMemory().getPrivatePages()),
                         Sizes.show(td.getMemory().getDynamicPamtBytes()));
         if (inPlace) {
@@ -54,6 +67,10 @@ final class DemoBoard {
             out.println(lines[row]);
             out.flush();
         }
+    }
+
+    private static String number(long value) {
+        return String.format(Locale.ROOT, "%,d", value);
     }
 
     @SuppressWarnings("SystemConsoleNull") // JDK 25 went back to null where there is no terminal.

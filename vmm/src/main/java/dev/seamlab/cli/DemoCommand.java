@@ -4,13 +4,11 @@ package dev.seamlab.cli;
 import com.google.protobuf.ByteString;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.QuarkusApplication;
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import org.eclipse.microprofile.config.ConfigProvider;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -49,30 +47,18 @@ final class DemoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        host.check();
         ByteString image =
                 firmware == null ? ByteString.EMPTY : InputFiles.read("--firmware", firmware);
-        int port = freePort();
-        System.setProperty(Server.GRPC_PORT, Integer.toString(port));
+        host.bringUp();
+        System.setProperty(Server.GRPC_PORT, "0");
         System.setProperty("quarkus.http.host-enabled", "false");
         System.setProperty("quarkus.log.level", "WARN");
-        Showing.plan = new Plan(port, image, keepGoing, spec.commandLine().getOut());
+        Showing.plan = new Plan(image, keepGoing, spec.commandLine().getOut());
         return Server.run(Showing.class);
     }
 
-    /** The gRPC server cannot tell which port it was given, so we look for a free one. */
-    private static int freePort() {
-        try (ServerSocket probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return probe.getLocalPort();
-        } catch (IOException e) {
-            throw new CommandFailure(
-                    ExitCodes.UNREACHABLE,
-                    "no free port on the loopback address: " + e.getMessage());
-        }
-    }
-
     /** What the command line said. */
-    private record Plan(int port, ByteString firmware, boolean keepGoing, PrintWriter out) {}
+    private record Plan(ByteString firmware, boolean keepGoing, PrintWriter out) {}
 
     /** What runs once the server is up: a client of it. */
     static final class Showing implements QuarkusApplication {
@@ -85,7 +71,9 @@ final class DemoCommand implements Callable<Integer> {
             if (todo == null) {
                 throw new IllegalStateException("only the demo command starts this");
             }
-            String target = "127.0.0.1:" + todo.port();
+            String target =
+                    "127.0.0.1:"
+                            + ConfigProvider.getConfig().getValue(Server.GRPC_PORT, Integer.class);
             int exitCode;
             try (Client client = new Client(target, Duration.ofSeconds(60))) {
                 exitCode = new Demo(client, target, todo.firmware(), todo.out()).run();

@@ -31,14 +31,12 @@ final class HostOptions {
                             + " SEAMLAB_PRESET; default: v4).")
     private @Nullable String preset;
 
-    /** Reads them, so that a mistake is told before anything starts, and hands them on. */
-    void check() {
+    /** Brings the host up, so that a mistake is told before the server starts. */
+    void bringUp() {
         String theProfile =
                 setting(profile, "seamlab.profile", "SEAMLAB_PROFILE", BuiltInProfiles.DEFAULT);
         String thePreset = setting(preset, "seamlab.preset", "SEAMLAB_PRESET", Preset.DEFAULT.id());
-        HostSetup.of(theProfile, thePreset);
-        System.setProperty("seamlab.profile", theProfile);
-        System.setProperty("seamlab.preset", thePreset);
+        HostSetup.prepare(theProfile, thePreset);
     }
 
     /** The option, else the property, else the environment, as the server itself looks. */

@@ -16,8 +16,8 @@ import picocli.CommandLine.Option;
         description = "Starts a host and serves its API until it is told to end.",
         footer = {
             "",
-            "Metrics are at /q/metrics on the HTTP port. Every setting can also come from the",
-            "environment, for example SEAMLAB_PROFILE or QUARKUS_GRPC_SERVER_PORT.",
+            "Metrics are at /q/metrics on the HTTP port. Settings can also come from the environment,",
+            "for example SEAMLAB_PROFILE or QUARKUS_GRPC_SERVER_PORT.",
             "",
             "Examples:",
             "  seamlab serve",
@@ -27,44 +27,46 @@ import picocli.CommandLine.Option;
 final class ServeCommand implements Callable<Integer> {
     @Mixin private HostOptions host;
 
-    @Option(names = "--grpc-port", paramLabel = "PORT", description = "gRPC port (default: 9870).")
-    private int grpcPort = -1;
+    @Option(
+            names = "--grpc-port",
+            paramLabel = "PORT",
+            defaultValue = "${QUARKUS_GRPC_SERVER_PORT:-9870}",
+            description = "gRPC port (default: 9870).")
+    private int grpcPort;
 
     @Option(
             names = "--http-port",
             paramLabel = "PORT",
+            defaultValue = "${QUARKUS_HTTP_PORT:-9871}",
             description = "HTTP port for metrics (default: 9871).")
-    private int httpPort = -1;
+    private int httpPort;
 
     @Option(
             names = "--host",
             paramLabel = "ADDRESS",
+            defaultValue = "127.0.0.1",
             description =
                     "Address to listen on (default: 127.0.0.1). The API has no access control:"
                             + " open it to networks that you trust.")
-    private String address = "";
+    private String address;
 
     @Override
     public Integer call() {
-        host.check();
-        port("--grpc-port", Server.GRPC_PORT, grpcPort);
-        port("--http-port", Server.HTTP_PORT, httpPort);
-        if (!address.isEmpty()) {
-            System.setProperty(Server.GRPC_HOST, address);
-            System.setProperty(Server.HTTP_HOST, address);
-        }
+        listen("--grpc-port", grpcPort, Server.GRPC_HOST, Server.GRPC_PORT);
+        listen("--http-port", httpPort, Server.HTTP_HOST, Server.HTTP_PORT);
+        host.bringUp();
         return Server.run(Serving.class);
     }
 
-    private static void port(String option, String property, int port) {
-        if (port == -1) {
-            return;
-        }
-        if (port < 1 || port > 65535) {
+    private void listen(String option, int port, String hostProperty, String portProperty) {
+        if (port < 0 || port > 65535) {
             throw new CommandFailure(
-                    ExitCodes.BAD_INPUT, option + ": is " + port + ", must be 1 to 65535");
+                    ExitCodes.BAD_INPUT,
+                    option + ": is " + port + ", must be 1 to 65535, or 0 for any that is free");
         }
-        System.setProperty(property, Integer.toString(port));
+        Server.requireFree(option, address, port);
+        System.setProperty(hostProperty, address);
+        System.setProperty(portProperty, Integer.toString(port));
     }
 
     /** What runs once the server is up: a line that says so, and patience. */

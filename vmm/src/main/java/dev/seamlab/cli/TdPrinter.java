@@ -34,7 +34,7 @@ final class TdPrinter {
         for (TrustDomain td : all) {
             table.row(
                     MemoryStory.shortName(td.getName()),
-                    td.getState().name(),
+                    state(td),
                     Sizes.show(td.getMemoryBytes()),
                     Integer.toString(td.getVcpuCount()),
                     MemoryStory.pages(td.getMemory().getPrivatePages()),
@@ -50,7 +50,7 @@ final class TdPrinter {
         Table table =
                 new Table(Table.Align.LEFT, Table.Align.LEFT)
                         .row("name", td.getName())
-                        .row("state", td.getState().name());
+                        .row("state", state(td));
         if (td.hasFailure()) {
             table.row("failure", td.getFailure().getMessage());
         }
@@ -87,6 +87,14 @@ final class TdPrinter {
                 .row("converted pages", Long.toString(progress.getConvertedPages()))
                 .row("TD exits", Long.toString(progress.getTdExits()));
         table.print(options.out());
+    }
+
+    /** The state; a guest that is through with its program is halted, but not off. */
+    static String state(TrustDomain td) {
+        boolean halted =
+                td.getState() == TrustDomain.State.RUNNING
+                        && td.getProgress().getFinishedVcpus() == td.getVcpuCount();
+        return td.getState().name() + (halted ? " (halted)" : "");
     }
 
     static String firstLine(String program) {

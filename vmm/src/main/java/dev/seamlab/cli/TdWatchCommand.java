@@ -58,9 +58,9 @@ final class TdWatchCommand implements Callable<Integer> {
         Progress progress = td.getProgress();
         options.out()
                 .printf(
-                        "%-20s %-8s  %,d operations, %,d faults, private %s, dynamic PAMT %s%n",
+                        "%-20s %-16s  %,d operations, %,d faults, private %s, dynamic PAMT %s%n",
                         MemoryStory.shortName(td.getName()),
-                        deleted ? "GONE" : td.getState().name(),
+                        deleted ? "GONE" : TdPrinter.state(td),
                         progress.getOperations(),
                         progress.getPrivateFaults() + progress.getSharedFaults(),
                         MemoryStory.pages(td.getMemory().getPrivatePages()),

@@ -3,8 +3,6 @@ package dev.seamlab.control;
 
 import dev.seamlab.v1.AuditReport;
 import dev.seamlab.vmm.Finding;
-import dev.seamlab.vmm.Outcome;
-import dev.seamlab.vmm.Refusal;
 import dev.seamlab.vmm.TdState;
 import dev.seamlab.vmm.Vmm;
 import io.quarkus.runtime.PreventFurtherStepsException;
@@ -40,18 +38,15 @@ class HostLifecycle {
 
     HostLifecycle(HostSettings settings) {
         try {
-            setup = HostSetup.of(settings.profile(), settings.preset());
+            HostSetup prepared = HostSetup.takePrepared();
+            setup =
+                    prepared != null
+                            ? prepared
+                            : HostSetup.of(settings.profile(), settings.preset());
+            vmm = setup.vmm();
         } catch (BadSettingException e) {
-            throw new PreventFurtherStepsException("seamlab: " + e.getMessage(), BAD_INPUT);
+            throw new PreventFurtherStepsException(String.valueOf(e.getMessage()), BAD_INPUT);
         }
-        vmm =
-                switch (setup.start()) {
-                    case Outcome.Done<Vmm>(Vmm up) -> up;
-                    case Outcome.Refused<Vmm>(Refusal refusal) ->
-                            throw new PreventFurtherStepsException(
-                                    "seamlab: the host did not come up: " + refusal.message(),
-                                    BAD_INPUT);
-                };
         bootTime = Instant.now();
     }
 

@@ -7,6 +7,7 @@ import dev.seamlab.machine.profile.InvalidProfileException;
 import dev.seamlab.machine.profile.MachineProfile;
 import dev.seamlab.machine.profile.ProfileReader;
 import dev.seamlab.vmm.Outcome;
+import dev.seamlab.vmm.Refusal;
 import dev.seamlab.vmm.Vmm;
 import dev.seamlab.vmm.VmmOptions;
 import java.io.IOException;
@@ -16,16 +17,21 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
-/** A host that is ready to be started: settings that have been read and found good. */
+/** A host from its settings to the moment it is up. */
 public final class HostSetup {
     private static final int MAX_LINES = 1000;
+
+    private static final AtomicReference<@Nullable HostSetup> PREPARED = new AtomicReference<>();
 
     private final MachineProfile profile;
     private final Preset preset;
     private final List<String> bootLog = new CopyOnWriteArrayList<>();
     private final SeamcallCounters seamcalls;
+    private @Nullable Vmm vmm; // guarded by this
 
     private HostSetup(MachineProfile profile, Preset preset) {
         this.profile = profile;
@@ -44,9 +50,39 @@ public final class HostSetup {
         return new HostSetup(profile(profile), preset(preset));
     }
 
-    /** Brings the host up. */
-    Outcome<Vmm> start() {
-        return Vmm.start(new VmmOptions(profile, preset.policy(), this::note, seamcalls));
+    /**
+     * Brings a host up before the server starts, so that one that does not come up is told in one
+     * line. The server of this process takes it over.
+     *
+     * @throws BadSettingException as {@link #of}, or with the step of the bring-up that failed
+     */
+    public static void prepare(String profile, String preset) {
+        HostSetup setup = of(profile, preset);
+        setup.vmm();
+        PREPARED.set(setup);
+    }
+
+    /** The host that was prepared, once. */
+    static @Nullable HostSetup takePrepared() {
+        return PREPARED.getAndSet(null);
+    }
+
+    /**
+     * The host; the first call brings it up.
+     *
+     * @throws BadSettingException with the step of the bring-up that failed
+     */
+    synchronized Vmm vmm() {
+        if (vmm == null) {
+            VmmOptions options = new VmmOptions(profile, preset.policy(), this::note, seamcalls);
+            vmm =
+                    switch (Vmm.start(options)) {
+                        case Outcome.Done<Vmm>(Vmm up) -> up;
+                        case Outcome.Refused<Vmm>(Refusal refusal) ->
+                                throw new BadSettingException("profile", refusal.message());
+                    };
+        }
+        return vmm;
     }
 
     /** What the module of this host was asked. */

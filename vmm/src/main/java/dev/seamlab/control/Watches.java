@@ -5,6 +5,7 @@ import dev.seamlab.v1.WatchTrustDomainResponse;
 import dev.seamlab.v1.WatchTrustDomainsResponse;
 import dev.seamlab.vmm.Outcome;
 import dev.seamlab.vmm.TdSnapshot;
+import dev.seamlab.vmm.TdState;
 import dev.seamlab.vmm.TdSubscription;
 import dev.seamlab.vmm.TrustDomain;
 import dev.seamlab.vmm.Vmm;
@@ -57,6 +58,9 @@ final class Watches {
         try {
             Birth birth = births.of(td.id());
             TdSnapshot last = follow(td, birth, resumeToken, outlet);
+            while (outlet.isOpen() && isThere(td) && td.state() == TdState.DELETING) {
+                outlet.rest(PACE); // its stream ends a little before its name is free
+            }
             if (outlet.awaitRoom()) {
                 if (isThere(td)) {
                     throw Rejection.aborted(
