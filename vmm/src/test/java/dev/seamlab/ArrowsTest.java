@@ -153,11 +153,12 @@ class ArrowsTest {
                     .that()
                     .resideInAPackage(VMM)
                     .and()
-                    .doNotHaveSimpleName("HostVmm")
+                    .doNotHaveSimpleName("RawMachine")
                     .should()
                     .dependOnClassesThat()
                     .haveFullyQualifiedName("dev.seamlab.seam.TdxModule")
-                    .because("the module is loaded where the host is started, and nowhere else");
+                    .because(
+                            "the module is loaded where the machine is switched on, and nowhere else");
 
     @ArchTest
     static final ArchRule lowerRoomsArePlainJava =

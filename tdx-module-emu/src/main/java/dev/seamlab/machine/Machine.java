@@ -4,6 +4,7 @@ package dev.seamlab.machine;
 import dev.seamlab.machine.profile.MachineProfile;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +22,8 @@ public final class Machine {
     private final PhysicalMemory memory = new PhysicalMemory();
     private final List<LogicalCpu> cpus;
     private final SparsePages<GuestContext> guests = new SparsePages<>();
+    private volatile @Nullable Seam firmware;
+    // What the SEAMCALL instruction reaches: the firmware, or an observer in front of it.
     private volatile @Nullable Seam seam;
 
     public Machine(MachineProfile profile) {
@@ -50,8 +53,21 @@ public final class Machine {
     }
 
     /** Loads SEAM firmware, as the BIOS and the P-SEAMLDR do before the kernel starts. */
-    public void load(Seam firmware) {
-        seam = firmware;
+    public void load(Seam loaded) {
+        firmware = loaded;
+        seam = loaded;
+    }
+
+    /**
+     * Puts an observer between the SEAMCALL instruction and the firmware that is loaded; null takes
+     * it away, and then it costs nothing. Calls that are under way finish as they began. One owner
+     * at a time: whoever shares a machine agrees on who that is.
+     *
+     * @param around makes the observer from the firmware that it has to call
+     */
+    public void observe(@Nullable UnaryOperator<Seam> around) {
+        Seam loaded = firmware;
+        seam = loaded == null || around == null ? loaded : around.apply(loaded);
     }
 
     /**

@@ -48,6 +48,11 @@ public final class TdxModule implements Seam {
         return status;
     }
 
+    /** Whether this module has a leaf. One that it does not have is unknown to its dispatcher. */
+    public boolean has(Leaf leaf) {
+        return leaves.handler(leaf) != null;
+    }
+
     /** A read-only look inside; not part of the ABI, for auditors and tests. */
     public ModuleView view() {
         return new ModuleView(state);

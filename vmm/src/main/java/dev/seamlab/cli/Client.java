@@ -10,6 +10,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.Durations;
 import dev.seamlab.v1.HostGrpc;
+import dev.seamlab.v1.SeamcallsGrpc;
 import dev.seamlab.v1.TrustDomainsGrpc;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
@@ -50,6 +51,16 @@ final class Client implements AutoCloseable {
     HostGrpc.HostBlockingStub host() {
         return HostGrpc.newBlockingStub(channel)
                 .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    SeamcallsGrpc.SeamcallsBlockingStub seamcalls() {
+        return SeamcallsGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /** For a log that lasts as long as somebody looks. */
+    SeamcallsGrpc.SeamcallsBlockingStub endlessSeamcalls() {
+        return SeamcallsGrpc.newBlockingStub(channel).withWaitForReady();
     }
 
     /**

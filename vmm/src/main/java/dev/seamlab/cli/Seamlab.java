@@ -23,7 +23,10 @@ import picocli.CommandLine.Spec;
             ServeCommand.class,
             TdCommand.class,
             HostCommand.class,
-            AuditCommand.class
+            AuditCommand.class,
+            SeamcallCommand.class,
+            SandboxCommand.class,
+            ExplainCommand.class
         },
         footer = {
             "",
@@ -32,6 +35,7 @@ import picocli.CommandLine.Spec;
             "  seamlab serve --profile laptop-16g   a server on 127.0.0.1:9870",
             "  seamlab td create --id web --memory 256M --guest boot-lazy --start",
             "  seamlab td watch web",
+            "  seamlab explain 0xC000030400000001   what a status word means",
             "",
             "Exit codes: 0 done, 1 internal error, 2 bad input, 3 refused (missing, exists, wrong state),",
             "4 out of a resource, 5 server not reachable or too slow, 6 a check failed."

@@ -2,6 +2,7 @@
 package dev.seamlab.control;
 
 import com.google.protobuf.Message;
+import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import jakarta.inject.Singleton;
 import java.util.function.Function;
@@ -29,6 +30,17 @@ final class Calls {
         }
         out.onNext(answer);
         out.onCompleted();
+    }
+
+    /** Answers each request of a stream, one after the other, in order. */
+    <Q extends Message, A> StreamObserver<Q> each(StreamObserver<A> out, Function<Q, A> work) {
+        return new EachRequest<>(
+                (ServerCallStreamObserver<A>) out,
+                request -> {
+                    validator.check(request);
+                    return work.apply(request);
+                },
+                errors);
     }
 
     /** Begins a streaming call; whoever streams ends it. */

@@ -92,12 +92,13 @@ class HostLifecycle {
         return vmm.list().stream().anyMatch(td -> !AT_REST.contains(td.state()));
     }
 
-    void stop(@Observes ShutdownEvent event, Watches watches) {
+    void stop(@Observes ShutdownEvent event, Watches watches, SeamcallWatches log) {
         if (closed) {
             return;
         }
         closed = true;
         watches.close();
+        log.close();
         int trustDomains = vmm.list().size();
         vmm.close();
         List<Finding> findings = vmm.audit();

@@ -22,10 +22,16 @@ final class RequestValidator {
     private static final Map<String, String> PATTERNS =
             Map.of(
                     "name",
-                    "must be trustDomains/ and an id, for example trustDomains/web-1",
+                    "must be the full name, for example trustDomains/web-1 or sandboxes/lab-1",
                     "trust_domain_id",
                     "must be 1 to 63 of a-z, 0-9 and '-', begin with a letter and not end with"
-                            + " '-', for example web-1; empty lets the server choose");
+                            + " '-', for example web-1; empty lets the server choose",
+                    "sandbox",
+                    "must be sandboxes/ and an id, for example sandboxes/lab-1; empty means the"
+                            + " server's own host",
+                    "sandbox_id",
+                    "must be 1 to 63 of a-z, 0-9 and '-', begin with a letter and not end with"
+                            + " '-', for example lab-1; empty lets the server choose");
 
     private final Validator validator = ValidatorFactory.newBuilder().build();
 

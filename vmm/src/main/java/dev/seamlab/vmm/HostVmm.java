@@ -10,8 +10,6 @@ import dev.seamlab.kvm.KvmAuditor;
 import dev.seamlab.kvm.KvmTdx;
 import dev.seamlab.kvm.PairLedger;
 import dev.seamlab.machine.Addresses;
-import dev.seamlab.machine.Machine;
-import dev.seamlab.seam.TdxModule;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -25,23 +23,24 @@ import java.util.function.Function;
 final class HostVmm implements Vmm {
     private final VmmOptions options;
     private final TdxHost host;
+    private final RawMachine raw;
     private final PairLedger ledger;
     private final Map<String, Td> tds = new ConcurrentHashMap<>();
     private final AtomicInteger owners = new AtomicInteger(PairLedger.NOBODY);
 
-    private HostVmm(VmmOptions options, TdxHost host) {
+    private HostVmm(VmmOptions options, TdxHost host, RawMachine raw) {
         this.options = options;
         this.host = host;
+        this.raw = raw;
         this.ledger = new PairLedger(options.profile().memoryEnd(), options.profile().cpus());
         host.tdh().phymem().setPairListener(ledger);
     }
 
     static Outcome<Vmm> start(VmmOptions options) {
-        Machine machine = new Machine(options.profile());
-        machine.load(new TdxModule(machine, options.seamcalls()));
+        RawMachine on = RawMachine.switchOn(options.profile(), options.seamcalls());
         try {
-            TdxHost host = TdxHost.bringUp(machine, options.policy(), options.log());
-            return Outcome.done(new HostVmm(options, host));
+            TdxHost host = TdxHost.bringUp(on.machine(), options.policy(), options.log());
+            return Outcome.done(new HostVmm(options, host, on.sharing(host.cpus())));
         } catch (TdxInitException e) {
             return Outcome.refused(
                     new Refusal.HostError(
@@ -62,6 +61,11 @@ final class HostVmm implements Vmm {
     @Override
     public TdxHost host() {
         return host;
+    }
+
+    @Override
+    public RawMachine raw() {
+        return raw;
     }
 
     @Override

@@ -30,6 +30,12 @@ public interface Vmm extends AutoCloseable {
     /** The host below; for reading its figures, never for doing things past this VMM. */
     TdxHost host();
 
+    /**
+     * The machine below, for SEAMCALLs past this VMM and its bookkeeping. Whoever uses it can break
+     * the host.
+     */
+    RawMachine raw();
+
     /** What is wrong with a specification on this host; empty where nothing is. Touches nothing. */
     List<Violation> validate(TrustDomainSpec spec);
 
