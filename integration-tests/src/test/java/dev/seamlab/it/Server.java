@@ -14,6 +14,7 @@ import dev.seamlab.v1.GetTrustDomainRequest;
 import dev.seamlab.v1.GuestProgram;
 import dev.seamlab.v1.HostGrpc;
 import dev.seamlab.v1.MemoryReport;
+import dev.seamlab.v1.SeamcallsGrpc;
 import dev.seamlab.v1.StopTrustDomainRequest;
 import dev.seamlab.v1.TrustDomain;
 import dev.seamlab.v1.TrustDomainsGrpc;
@@ -119,6 +120,10 @@ final class Server implements AutoCloseable {
 
     OperationsGrpc.OperationsBlockingStub operations() {
         return OperationsGrpc.newBlockingStub(channel).withDeadlineAfter(60, TimeUnit.SECONDS);
+    }
+
+    SeamcallsGrpc.SeamcallsBlockingStub seamcalls() {
+        return SeamcallsGrpc.newBlockingStub(channel).withDeadlineAfter(60, TimeUnit.SECONDS);
     }
 
     MemoryReport memoryReport() {
