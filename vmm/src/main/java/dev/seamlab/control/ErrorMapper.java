@@ -185,8 +185,7 @@ final class ErrorMapper {
         Map<String, String> metadata = Map.of("step", error.step());
         String message = error.message();
         if (TRANSIENT.contains(reason)) {
-            return Rejection.of(
-                    Code.ABORTED, reason, message, metadata, Rejection.retryAfter(1));
+            return Rejection.of(Code.ABORTED, reason, message, metadata, Rejection.retryAfter(1));
         }
         return switch (reason) {
             case "ENOMEM" -> exhausted(reason, "host/memory", message, metadata);
