@@ -114,11 +114,7 @@ final class MemAccess {
     static void describe(Call call) {
         SeptCursor at = call.sept();
         long entry = at.entry();
-        if (SeptEntry.isLeaf(entry)) {
-            // ACCEPT of a large page keeps its progress in the low address bits.
-            long hpa = SeptEntry.hpa(entry);
-            entry = (entry & ~hpa) | SeptEntry.leafHpa(entry, at.level());
-        }
+        entry = SeptEntry.withoutProgress(entry, at.level());
         call.regs().rcx(SeptEntry.architecturalView(entry));
         call.regs().rdx(SeptEntry.architecturalInfo(entry, at.level()));
     }

@@ -103,7 +103,7 @@ final class PagePromote implements LeafHandler {
         }
         long size = PageInfo.sizeOf(table.level());
         for (int i = 1; i < SeptTable.ENTRIES; i++) {
-            long child = Cells.acquire(table.words(), i) & ~SeptEntry.HOST_PRIORITY;
+            long child = entry(table, i);
             if (child != first + i * size) {
                 return false;
             }
@@ -112,6 +112,11 @@ final class PagePromote implements LeafHandler {
     }
 
     private static long firstEntry(SeptTable table) {
-        return Cells.acquire(table.words(), 0) & ~SeptEntry.HOST_PRIORITY;
+        return entry(table, 0);
+    }
+
+    private static long entry(SeptTable table, int index) {
+        long word = Cells.acquire(table.words(), index) & ~SeptEntry.HOST_PRIORITY;
+        return SeptEntry.withoutProgress(word, table.level());
     }
 }
