@@ -62,6 +62,11 @@ public final class TdxModule implements Seam {
         return new ModuleView(state);
     }
 
+    /** The global data; for tests. */
+    ModuleState state() {
+        return state;
+    }
+
     private long dispatch(LogicalCpu cpu, Registers regs, long rax) {
         if (rax >>> RESERVED_SHIFT != 0) {
             return OPERAND_INVALID.with(Operand.RAX);
