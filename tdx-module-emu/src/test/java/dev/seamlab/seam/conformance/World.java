@@ -9,6 +9,7 @@ import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.TdParams;
+import dev.seamlab.seam.core.InterruptModel;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -32,8 +33,12 @@ final class World {
     private int nextHkid = 0x21;
 
     World(boolean dynamic) {
+        this(dynamic, InterruptModel.NEVER);
+    }
+
+    World(boolean dynamic, InterruptModel interrupts) {
         this.dynamic = dynamic;
-        module = dynamic ? TestModule.dynamicPamt() : TestModule.staticPamt();
+        module = TestModule.with(dynamic, interrupts);
         probe = new StateProbe(module, BASE, RANGES);
         if (dynamic) {
             for (int range = 0; range < 3; range++) {
