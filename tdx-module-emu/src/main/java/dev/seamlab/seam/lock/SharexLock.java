@@ -127,6 +127,11 @@ public final class SharexLock {
         return (word & (EXCLUSIVE | READERS)) != 0;
     }
 
+    /** Whether a host attempt failed and nobody on the host side got the lock since. */
+    public static boolean isWantedByHost(long word) {
+        return (word & HOST_PRIORITY) != 0;
+    }
+
     private static boolean markWanted(long[] words, int at, long seen) {
         return (seen & HOST_PRIORITY) != 0 || Cells.cas(words, at, seen, seen | HOST_PRIORITY);
     }

@@ -292,7 +292,10 @@ public final class Pamt {
     public void promote(PageRef parent, @Pfn long owner) {
         int range = rangeInGib(parent.hpa());
         if (parent.level() == PageInfo.LEVEL_1G) {
-            fillRanges(parent, PamtEntry.of(PageType.NDA, 0));
+            freeChildren(parent.words());
+            if (dynamic) {
+                parent.writeSecond(0);
+            }
         } else if (dynamic) {
             releaseMetadataPage(page0(parent));
             releaseMetadataPage(page1(parent));
@@ -300,7 +303,7 @@ public final class Pamt {
             parent.block().fourK.setRelease(range, null);
         } else {
             long[] entries = Objects.requireNonNull(parent.block().fourK.getAcquire(range));
-            fill(entries, PamtEntry.of(PageType.NDA, 0));
+            freeChildren(entries);
         }
         parent.write(PamtEntry.of(PageType.REG, owner));
     }
@@ -415,6 +418,15 @@ public final class Pamt {
         for (int page = 0; page < Addresses.PAGES_PER_RANGE; page++) {
             Cells.release(entries, PamtEntry.WORDS * page + 1, 0);
             Cells.release(entries, PamtEntry.WORDS * page, word0);
+        }
+    }
+
+    /** Makes the first 512 entries free; owner and epoch keep their values, as in the module. */
+    private static void freeChildren(long[] entries) {
+        for (int child = 0; child < Addresses.PAGES_PER_RANGE; child++) {
+            int at = PamtEntry.WORDS * child;
+            long owner = PamtEntry.owner(Cells.acquire(entries, at));
+            Cells.release(entries, at, PamtEntry.of(PageType.NDA, owner));
         }
     }
 
