@@ -38,7 +38,7 @@ final class HostVmm implements Vmm {
 
     static Outcome<Vmm> start(VmmOptions options) {
         Machine machine = new Machine(options.profile());
-        machine.load(new TdxModule(machine));
+        machine.load(new TdxModule(machine, options.seamcalls()));
         try {
             TdxHost host = TdxHost.bringUp(machine, options.policy(), options.log());
             return Outcome.done(new HostVmm(options, host));

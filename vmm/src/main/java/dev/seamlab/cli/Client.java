@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.cli;
+
+import com.google.longrunning.GetOperationRequest;
+import com.google.longrunning.Operation;
+import com.google.longrunning.OperationsGrpc;
+import com.google.longrunning.WaitOperationRequest;
+import com.google.protobuf.Any;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
+import com.google.protobuf.util.Durations;
+import dev.seamlab.v1.HostGrpc;
+import dev.seamlab.v1.TrustDomainsGrpc;
+import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+
+/** A connection to a server. */
+final class Client implements AutoCloseable {
+    /** Above the largest firmware image that the server takes. */
+    private static final int MAX_MESSAGE = 64 << 20;
+
+    private final ManagedChannel channel;
+    private final Duration timeout;
+
+    Client(String target, Duration timeout) {
+        this.channel =
+                ManagedChannelBuilder.forTarget(target)
+                        .usePlaintext()
+                        .maxInboundMessageSize(MAX_MESSAGE)
+                        .build();
+        this.timeout = timeout;
+    }
+
+    TrustDomainsGrpc.TrustDomainsBlockingStub trustDomains() {
+        return TrustDomainsGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /** For calls that last as long as somebody looks. */
+    TrustDomainsGrpc.TrustDomainsBlockingStub endless() {
+        return TrustDomainsGrpc.newBlockingStub(channel).withWaitForReady();
+    }
+
+    TrustDomainsGrpc.TrustDomainsStub async() {
+        return TrustDomainsGrpc.newStub(channel);
+    }
+
+    HostGrpc.HostBlockingStub host() {
+        return HostGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /**
+     * Waits until an operation is done, for as long as it takes.
+     *
+     * @throws CommandFailure with the error of an operation that failed
+     */
+    <M extends Message> M await(Operation operation, Class<M> type) {
+        Operation last = operation;
+        while (!last.getDone()) {
+            last =
+                    operations()
+                            .waitOperation(
+                                    WaitOperationRequest.newBuilder()
+                                            .setName(last.getName())
+                                            .setTimeout(
+                                                    Durations.fromMillis(timeout.toMillis() / 2))
+                                            .build());
+        }
+        if (last.hasError()) {
+            throw Failures.of(last.getError());
+        }
+        return unpack(last.getResponse(), type);
+    }
+
+    Operation operation(String name) {
+        return operations().getOperation(GetOperationRequest.newBuilder().setName(name).build());
+    }
+
+    private OperationsGrpc.OperationsBlockingStub operations() {
+        return OperationsGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    static <M extends Message> M unpack(Any any, Class<M> type) {
+        try {
+            return any.unpack(type);
+        } catch (InvalidProtocolBufferException e) {
+            throw new CommandFailure(
+                    ExitCodes.INTERNAL,
+                    "the server answered with " + any.getTypeUrl() + ": is it another version?");
+        }
+    }
+
+    @Override
+    public void close() {
+        channel.shutdownNow();
+    }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.cli;
+
+import dev.seamlab.v1.ListTrustDomainsRequest;
+import dev.seamlab.v1.ListTrustDomainsResponse;
+import dev.seamlab.v1.TrustDomain;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code seamlab td list}. */
+@Command(
+        name = "list",
+        description = "Lists trust domains.",
+        footer = {"", "Example:", "  seamlab td list --filter state=RUNNING"})
+final class TdListCommand implements Callable<Integer> {
+    @Mixin private ClientOptions options;
+
+    @Option(names = "--filter", paramLabel = "FILTER", description = "state=NAME.")
+    private String filter = "";
+
+    @Override
+    public Integer call() {
+        List<TrustDomain> all = new ArrayList<>();
+        try (Client client = options.connect()) {
+            String token = "";
+            do {
+                ListTrustDomainsResponse page =
+                        client.trustDomains()
+                                .listTrustDomains(
+                                        ListTrustDomainsRequest.newBuilder()
+                                                .setFilter(filter)
+                                                .setPageToken(token)
+                                                .build());
+                all.addAll(page.getTrustDomainsList());
+                token = page.getNextPageToken();
+            } while (!token.isEmpty());
+        }
+        if (options.json()) {
+            options.print(ListTrustDomainsResponse.newBuilder().addAllTrustDomains(all));
+        } else {
+            TdPrinter.printList(options, all);
+        }
+        return ExitCodes.OK;
+    }
+}

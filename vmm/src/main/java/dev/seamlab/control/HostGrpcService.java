@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.control;
+
+import dev.seamlab.v1.AuditReport;
+import dev.seamlab.v1.GetHostRequest;
+import dev.seamlab.v1.GetMemoryReportRequest;
+import dev.seamlab.v1.HostGrpc;
+import dev.seamlab.v1.HostInfo;
+import dev.seamlab.v1.MemoryReport;
+import dev.seamlab.v1.RunAuditRequest;
+import io.grpc.stub.StreamObserver;
+import io.quarkus.grpc.GrpcService;
+import io.smallrye.common.annotation.RunOnVirtualThread;
+
+/** The host below the trust domains, over gRPC. */
+@GrpcService
+@RunOnVirtualThread
+public class HostGrpcService extends HostGrpc.HostImplBase {
+    private final Calls calls;
+    private final HostLifecycle host;
+
+    HostGrpcService(Calls calls, HostLifecycle host) {
+        this.calls = calls;
+        this.host = host;
+    }
+
+    @Override
+    public void getHost(GetHostRequest request, StreamObserver<HostInfo> out) {
+        calls.unary(
+                request,
+                out,
+                r ->
+                        HostMapper.toProto(
+                                host.vmm(), host.preset(), host.bootLog(), host.bootTime()));
+    }
+
+    @Override
+    public void getMemoryReport(GetMemoryReportRequest request, StreamObserver<MemoryReport> out) {
+        calls.unary(request, out, r -> HostMapper.memoryReport(host.vmm()));
+    }
+
+    @Override
+    public void runAudit(RunAuditRequest request, StreamObserver<AuditReport> out) {
+        calls.unary(request, out, r -> host.audit());
+    }
+}

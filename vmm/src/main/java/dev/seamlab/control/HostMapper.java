@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.control;
+
+import com.google.protobuf.Timestamp;
+import dev.seamlab.guest.Builtin;
+import dev.seamlab.host.HostMemoryReport;
+import dev.seamlab.machine.profile.AddressRange;
+import dev.seamlab.machine.profile.MachineProfile;
+import dev.seamlab.machine.profile.ModuleProfile;
+import dev.seamlab.v1.AuditFinding;
+import dev.seamlab.v1.AuditReport;
+import dev.seamlab.v1.BuiltInGuestProgram;
+import dev.seamlab.v1.HostInfo;
+import dev.seamlab.v1.KeyIds;
+import dev.seamlab.v1.MemoryRange;
+import dev.seamlab.v1.MemoryReport;
+import dev.seamlab.v1.PamtUsage;
+import dev.seamlab.v1.TrustDomainMemoryEntry;
+import dev.seamlab.vmm.Finding;
+import dev.seamlab.vmm.HostMemory;
+import dev.seamlab.vmm.TrustDomain;
+import dev.seamlab.vmm.Vmm;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
+
+/** From the host to what clients see of it. */
+final class HostMapper {
+    /** Bytes of static PAMT for one 4K page (facts: module ABI section 6.2). */
+    static final long PAMT_ENTRY_BYTES = 16;
+
+    private HostMapper() {}
+
+    static HostInfo toProto(Vmm vmm, String preset, List<String> bootLog, Instant bootTime) {
+        MachineProfile profile = vmm.options().profile();
+        ModuleProfile module = profile.module();
+        HostMemory memory = vmm.memory();
+        HostInfo.Builder proto =
+                HostInfo.newBuilder()
+                        .setProfile(profile.name())
+                        .setDescription(profile.description())
+                        .setModuleVersion(
+                                module.major() + "." + module.minor() + "." + module.update())
+                        .setModuleFeatures(module.features0())
+                        .setPreset(preset)
+                        .setDynamicPamt(vmm.dynamicPamtEnabled())
+                        .setPackageCount(profile.packages())
+                        .setCpuCount(profile.cpus())
+                        .setMemoryBytes(profile.memoryBytes())
+                        .setKeyIds(keyIds(memory))
+                        .addAllBootLog(bootLog)
+                        .setBootTime(
+                                Timestamp.newBuilder()
+                                        .setSeconds(bootTime.getEpochSecond())
+                                        .setNanos(bootTime.getNano()))
+                        .setPamt(pamt(vmm, memory));
+        for (int node = 0; node < profile.nodes().size(); node++) {
+            for (AddressRange range : profile.nodes().get(node).memory()) {
+                proto.addMemoryRanges(
+                        MemoryRange.newBuilder()
+                                .setNode(node)
+                                .setStart(range.start())
+                                .setEnd(range.end()));
+            }
+        }
+        for (String name : Builtin.NAMES) {
+            proto.addGuestPrograms(
+                    BuiltInGuestProgram.newBuilder()
+                            .setName(name)
+                            .setText(Builtin.named(name).text()));
+        }
+        return proto.build();
+    }
+
+    static MemoryReport memoryReport(Vmm vmm) {
+        HostMemory memory = vmm.memory();
+        MemoryReport.Builder proto =
+                MemoryReport.newBuilder()
+                        .setPamt(pamt(vmm, memory))
+                        .setTotalBytes(memory.totalBytes())
+                        .setFreeBytes(memory.freeBytes())
+                        .setKeyIds(keyIds(memory));
+        vmm.list().stream()
+                .sorted(Comparator.comparing(TrustDomain::id))
+                .forEach(td ->
+                        proto.addTrustDomains(
+                                TrustDomainMemoryEntry.newBuilder()
+                                        .setName(TrustDomainName.of(td.id()))
+                                        .setMemory(
+                                                TrustDomainMapper.toProto(
+                                                        td.memory(), td.spec().memoryBytes()))));
+        return proto.build();
+    }
+
+    static AuditReport toProto(List<Finding> findings, boolean concurrent) {
+        AuditReport.Builder proto = AuditReport.newBuilder().setConcurrent(concurrent);
+        for (Finding finding : findings) {
+            proto.addFindings(
+                    AuditFinding.newBuilder()
+                            .setRule(finding.rule())
+                            .setSubject(finding.subject())
+                            .setDescription(finding.description()));
+        }
+        return proto.build();
+    }
+
+    private static KeyIds keyIds(HostMemory memory) {
+        return KeyIds.newBuilder()
+                .setTotal(memory.guestKeyIds())
+                .setUsed(memory.guestKeyIdsInUse())
+                .setFree(memory.guestKeyIds() - memory.guestKeyIdsInUse())
+                .build();
+    }
+
+    private static PamtUsage pamt(Vmm vmm, HostMemory memory) {
+        HostMemoryReport report = vmm.host().memoryReport();
+        return PamtUsage.newBuilder()
+                .setLevel1GBytes(report.pamt1gBytes())
+                .setLevel2MBytes(report.pamt2mBytes())
+                .setLevel4KBytes(report.pamt4kBytes() + report.pamtBitmapBytes())
+                .setDynamicBytes(report.pamtDynamicBytes())
+                .setDynamicByCause(TrustDomainMapper.toProto(memory.pamt()))
+                .setBackedRanges(memory.backedRanges())
+                .setRefcountBytes(memory.refcountBytes())
+                .setStaticEquivalentBytes(memory.staticEquivalentBytes())
+                .build();
+    }
+}
