@@ -19,7 +19,7 @@ public final class Call {
     private static final int EXTRA_PAGES = 4;
 
     private final LogicalCpu cpu;
-    private final HeldLocks locks = new HeldLocks();
+    private final HeldLocks locks;
     private final PageRef tdrPage = new PageRef();
     private final PageRef page = new PageRef();
     private final PageRef[] extraPages = new PageRef[EXTRA_PAGES];
@@ -32,8 +32,9 @@ public final class Call {
     private @Nullable Tdcs tdcs;
     private @Nullable Tdvps tdvps;
 
-    Call(LogicalCpu cpu) {
+    Call(LogicalCpu cpu, HeldLocks locks) {
         this.cpu = cpu;
+        this.locks = locks;
         for (int i = 0; i < EXTRA_PAGES; i++) {
             extraPages[i] = new PageRef();
         }

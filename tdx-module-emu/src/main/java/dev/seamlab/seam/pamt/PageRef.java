@@ -94,7 +94,8 @@ public final class PageRef {
 
     /** First word without its lock; for the pair operations of {@link Pamt}. */
     void write(long word0) {
-        Cells.release(words, at, (Cells.acquire(words, at) & SharexLock.MASK) | word0);
+        long kept = SharexLock.MASK | (level == PageInfo.LEVEL_4K ? 0 : SharexLock.SLOTTED);
+        Cells.release(words, at, (Cells.acquire(words, at) & kept) | word0);
     }
 
     void writeSecond(long word1) {

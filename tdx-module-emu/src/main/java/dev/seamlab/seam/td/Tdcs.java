@@ -4,6 +4,7 @@ package dev.seamlab.seam.td;
 import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.seam.abi.OpState;
 import dev.seamlab.seam.abi.PageInfo;
+import dev.seamlab.seam.lock.SharexLock;
 import dev.seamlab.seam.sept.SeptTable;
 
 /**
@@ -51,6 +52,8 @@ public final class Tdcs {
     public Tdcs(long rootHpa, int maxVcpus) {
         this.rootHpa = rootHpa;
         this.root = new SeptTable(rootHpa, PageInfo.LEVEL_512G);
+        locks[OP_STATE_LOCK] = SharexLock.SLOTTED;
+        locks[SEPT_TREE_LOCK] = SharexLock.SLOTTED;
         this.x2apicIds = new int[maxVcpus];
     }
 

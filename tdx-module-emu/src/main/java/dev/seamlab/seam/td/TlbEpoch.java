@@ -2,6 +2,7 @@
 package dev.seamlab.seam.td;
 
 import dev.seamlab.machine.sched.Cells;
+import dev.seamlab.seam.lock.SharexLock;
 
 /**
  * TLB tracking of a TD: the epoch, and how many vCPUs run that entered in even and odd epochs
@@ -16,6 +17,10 @@ public final class TlbEpoch {
     private static final int SPACING = 16;
 
     private final long[] words = new long[80];
+
+    TlbEpoch() {
+        words[LOCK] = SharexLock.SLOTTED;
+    }
 
     /** Words that hold the epoch lock. */
     public long[] words() {
