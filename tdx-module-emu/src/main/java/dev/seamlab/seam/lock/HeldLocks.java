@@ -16,6 +16,9 @@ import java.lang.invoke.VarHandle;
  * one is read, all in volatile order, so of a reader and an owner at least one sees the other: the
  * answers are those of a count in the word.
  *
+ * <p>No guest takes a lock that a list like this holds: guests lock Secure EPT entries and the
+ * RTMRs, by other ways.
+ *
  * <p>Places keep their contents after a release, because the next call mostly wants the same locks
  * at the same places; then taking one of them is a single fenced store of the length, or one for
  * several with {@link #stage}, and no reference is written (which would mark a card whose line
@@ -195,7 +198,7 @@ public final class HeldLocks {
     private void releaseWord(int place) {
         switch (how[place]) {
             case COUNT -> SharexLock.releaseShare(words[place], at[place]);
-            case ALONE -> SharexLock.releaseExclusive(words[place], at[place]);
+            case ALONE -> SharexLock.releaseOwned(words[place], at[place]);
             default -> {}
         }
     }

@@ -210,6 +210,16 @@ public final class SharexLock {
         assert (before & EXCLUSIVE) != 0 : "release of a lock that nobody owns";
     }
 
+    /**
+     * Host: gives up sole ownership of a lock that no guest ever takes, by a plain store. A mark of
+     * host priority set at the same moment may get lost; only guests would heed it.
+     */
+    static void releaseOwned(long[] words, int at) {
+        long seen = Cells.acquire(words, at);
+        assert (seen & EXCLUSIVE) != 0 : "release of a lock that nobody owns";
+        Cells.release(words, at, seen & ~EXCLUSIVE);
+    }
+
     /** Whether anybody has the lock in any way. */
     public static boolean isHeld(long word) {
         return (word & (EXCLUSIVE | READERS)) != 0;

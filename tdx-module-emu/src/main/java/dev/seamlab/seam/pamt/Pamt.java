@@ -179,6 +179,34 @@ public final class Pamt {
     }
 
     /**
+     * Stages the locks of a path that an earlier walk went down to a 4K entry; {@link #isStill}
+     * says afterwards whether a walk would go there again.
+     */
+    public void stage(HeldLocks locks, PageRef known) {
+        long[] words = known.block().words;
+        locks.stage(words, GibBlock.ONE_GIB_ENTRY);
+        locks.stage(words, rangeEntry(known.hpa()));
+        locks.stage(known.words(), known.at());
+    }
+
+    /** Stages the lock of an entry alone, as {@link #lockImplicit} takes it. */
+    public void stageImplicit(HeldLocks locks, PageRef known) {
+        locks.stage(known.words(), known.at());
+    }
+
+    /** Whether a walk to a 4K page, whose locks are held, ends at this entry and finds a type. */
+    @SuppressWarnings("ReferenceEquality") // the same entries, not equal ones
+    public boolean isStill(PageRef known, PageType type) {
+        long[] words = known.block().words;
+        PageType inner = dynamic ? PageType.PAMT : PageType.NDA;
+        return PamtEntry.typeCode(Cells.acquire(words, GibBlock.ONE_GIB_ENTRY))
+                        == PageType.NDA.code()
+                && PamtEntry.typeCode(Cells.acquire(words, rangeEntry(known.hpa()))) == inner.code()
+                && known.block().fourK.getAcquire(rangeInGib(known.hpa())) == known.words()
+                && known.is(type);
+    }
+
+    /**
      * Points at the entry of a page in use, found through another structure, without any lock. Used
      * where a leaf reads or writes BEPOCH only.
      */
