@@ -29,7 +29,7 @@ final class FaultRate {
         int vcpus = args.length > 1 ? Integer.parseInt(args[1]) : 1;
         long mib = args.length > 2 ? Long.parseLong(args[2]) : 2048;
         int rounds = args.length > 3 ? Integer.parseInt(args[3]) : 12;
-        String[] presets = (args.length > 4 ? args[4] : "static,v4,merged").split(",");
+        String[] presets = (args.length > 4 ? args[4] : "static,v4,merged").split(",", -1);
         double[][][] samples = new double[presets.length][3][rounds];
         for (int round = 0; round < rounds; round++) {
             for (int p = 0; p < presets.length; p++) {
@@ -80,8 +80,7 @@ final class FaultRate {
             List<TrustDomain> all = new ArrayList<>();
             for (int i = 0; i < tds; i++) {
                 TrustDomainSpec spec =
-                        TrustDomainSpec.of(
-                                "td" + i, mib << 20, vcpus, Workload.parse("touch-all"));
+                        TrustDomainSpec.of("td" + i, mib << 20, vcpus, Workload.parse("touch-all"));
                 all.add(vmm.create(spec).orThrow());
             }
             System.gc();
