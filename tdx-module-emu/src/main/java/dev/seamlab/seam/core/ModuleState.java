@@ -8,6 +8,7 @@ import dev.seamlab.machine.profile.MachineProfile;
 import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.seam.key.CacheWriteBack;
 import dev.seamlab.seam.key.KeyOwnership;
+import dev.seamlab.seam.lock.HeldLocks;
 import dev.seamlab.seam.pamt.Pamt;
 import dev.seamlab.seam.td.Tdr;
 import dev.seamlab.seam.td.Tdvps;
@@ -74,8 +75,9 @@ public final class ModuleState {
         this.addresses = new AddressRules(profile);
         this.keys = new KeyOwnership(profile.keyIds());
         this.calls = new Call[profile.cpus()];
+        HeldLocks[] locksOfCpus = HeldLocks.ofCpus(calls.length);
         for (int i = 0; i < calls.length; i++) {
-            calls[i] = new Call(machine.cpus().get(i));
+            calls[i] = new Call(machine.cpus().get(i), locksOfCpus[i]);
         }
         this.initialisedCpus = new int[calls.length];
         this.busyCpus = new int[BUSY_SPACING * (calls.length + 1)];

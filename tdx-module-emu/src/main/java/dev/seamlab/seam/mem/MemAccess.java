@@ -55,14 +55,18 @@ final class MemAccess {
     long open(Call call, Leaf leaf, long tdr, int lowest, int highest, boolean treeAlone) {
         long info = call.regs().rcx();
         call.regs().rcx(0).rdx(0);
-        long status = tds.byTdr(call, tdr, Operand.RDX, false);
-        if (status == Status.SUCCESS) {
-            status = tds.checkState(call, leaf, true);
+        boolean treeHeld = !treeAlone && tds.again(call, leaf, tdr, true);
+        long status = Status.SUCCESS;
+        if (!treeHeld) {
+            status = tds.byTdr(call, tdr, Operand.RDX, false);
+            if (status == Status.SUCCESS) {
+                status = tds.checkState(call, leaf, true);
+            }
+            if (status != Status.SUCCESS) {
+                return status;
+            }
         }
-        if (status != Status.SUCCESS) {
-            return status;
-        }
-        status = walk(call, info, lowest, highest, treeAlone);
+        status = walk(call, info, lowest, highest, treeAlone, treeHeld);
         if (status != Status.SUCCESS) {
             return status;
         }
@@ -78,6 +82,11 @@ final class MemAccess {
 
     /** Page info, guest address, tree lock, walk; for a TD whose state was checked. */
     long walk(Call call, long info, int lowest, int highest, boolean treeAlone) {
+        return walk(call, info, lowest, highest, treeAlone, false);
+    }
+
+    private long walk(
+            Call call, long info, int lowest, int highest, boolean treeAlone, boolean treeHeld) {
         Tdcs tdcs = call.tdcs();
         if (!isPageInfoValid(info, lowest, highest == ROOT ? rootLevel(tdcs) : highest)) {
             return OPERAND_INVALID.with(Operand.RCX);
@@ -86,7 +95,7 @@ final class MemAccess {
         if (!tdcs.config().isPrivate(gpa)) {
             return OPERAND_INVALID.with(Operand.RCX);
         }
-        if (!call.locks().take(tdcs.locks(), Tdcs.SEPT_TREE_LOCK, treeAlone)) {
+        if (!treeHeld && !call.locks().take(tdcs.locks(), Tdcs.SEPT_TREE_LOCK, treeAlone)) {
             return OPERAND_BUSY.with(Operand.SEPT_TREE);
         }
         if (!call.sept().walk(tdcs.septRoot(), gpa, PageInfo.level(info))) {
