@@ -75,7 +75,7 @@ public final class TdAccess {
      * operation state and, where asked for, of the Secure EPT tree with one fence. What was seen in
      * the earlier call is checked again under the locks. Does all that {@link #byTdr} and {@link
      * #checkState} do, or nothing; so it never refuses, and the long way gives every answer but
-     * success. Saves about 60 of 150 ns of PAGE.AUG.
+     * success.
      *
      * @return whether the TD stands in the call, locks held
      */

@@ -140,8 +140,8 @@ public final class Pamt {
 
     /**
      * The usual case of {@link #walk}: a 4K entry below two that are no leaves and that nobody
-     * owns. What it sees before it has the locks it looks at again afterwards. Taking the locks of
-     * the path with one fence instead of one each saves 10 ns a walk.
+     * owns. What it sees before it has the locks it looks at again afterwards. Takes the locks of
+     * the path with one fence instead of one each.
      *
      * @return whether the locks of the path are held; if not, nothing has changed
      */
