@@ -5,6 +5,7 @@ import com.sun.management.OperatingSystemMXBean;
 import dev.seamlab.guest.Workload;
 import dev.seamlab.host.Preset;
 import dev.seamlab.machine.profile.BuiltInProfiles;
+import dev.seamlab.machine.sched.Waits;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -91,9 +92,7 @@ final class FaultRate {
             }
             long faults = 0;
             for (TrustDomain td : all) {
-                while (td.snapshot().progress().finishedVcpus() < vcpus) {
-                    Thread.sleep(1);
-                }
+                Waits.until(() -> td.snapshot().progress().finishedVcpus() >= vcpus);
                 faults += td.snapshot().progress().privateFaults();
             }
             double wall = (double) (System.nanoTime() - start) / faults;
