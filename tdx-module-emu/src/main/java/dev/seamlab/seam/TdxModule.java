@@ -12,6 +12,7 @@ import dev.seamlab.machine.Seam;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.core.Call;
+import dev.seamlab.seam.core.InterruptModel;
 import dev.seamlab.seam.core.LeafHandler;
 import dev.seamlab.seam.core.ModuleState;
 import dev.seamlab.seam.core.SysState;
@@ -34,7 +35,15 @@ public final class TdxModule implements Seam {
     }
 
     public TdxModule(Machine machine, SeamcallListener listener) {
-        this.state = new ModuleState(machine);
+        this(machine, listener, InterruptModel.NEVER);
+    }
+
+    /**
+     * @param listener told of each call
+     * @param interrupts what can stop a long leaf
+     */
+    public TdxModule(Machine machine, SeamcallListener listener, InterruptModel interrupts) {
+        this.state = new ModuleState(machine, interrupts);
         this.leaves = new LeafTable(state);
         this.listener = listener;
     }
@@ -56,6 +65,11 @@ public final class TdxModule implements Seam {
     /** A read-only look inside; not part of the ABI, for auditors and tests. */
     public ModuleView view() {
         return new ModuleView(state);
+    }
+
+    /** The global data; for tests. */
+    ModuleState state() {
+        return state;
     }
 
     private long dispatch(LogicalCpu cpu, Registers regs, long rax) {
@@ -81,10 +95,12 @@ public final class TdxModule implements Seam {
         }
         Call call = state.call(cpu.index());
         call.begin(regs, version);
+        state.enter(cpu.index());
         try {
             return handler.execute(call);
         } finally {
             call.end();
+            state.leave(cpu.index());
         }
     }
 }

@@ -20,7 +20,6 @@ class LeafTableTest {
             EnumSet.of(
                     Leaf.SERVTD_BIND,
                     Leaf.SERVTD_PREBIND,
-                    Leaf.SYS_SHUTDOWN,
                     Leaf.SYS_UPDATE,
                     Leaf.EXPORT_ABORT,
                     Leaf.EXPORT_BLOCKW,
@@ -61,7 +60,7 @@ class LeafTableTest {
     @ParameterizedTest
     @EnumSource(
             value = Leaf.class,
-            names = {"SERVTD_BIND", "SYS_SHUTDOWN", "EXPORT_MEM", "IMPORT_MEM"})
+            names = {"SERVTD_BIND", "EXPORT_MEM", "IMPORT_MEM"})
     void call_leafThatIsNotModelled_refusedLikeAnUnknownLeaf(Leaf leaf) {
         TestModule module = TestModule.staticPamt();
 

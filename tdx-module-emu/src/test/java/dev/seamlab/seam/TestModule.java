@@ -12,6 +12,7 @@ import dev.seamlab.machine.profile.NumaNode;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.TdmrInfo;
+import dev.seamlab.seam.core.InterruptModel;
 import dev.seamlab.seam.core.ModuleState;
 import java.util.List;
 
@@ -38,7 +39,7 @@ public final class TestModule {
     private int lastLeaf;
     private long lastStatus;
 
-    private TestModule(ModuleProfile profile) {
+    private TestModule(ModuleProfile profile, InterruptModel interrupts) {
         List<AddressRange> memory = List.of(new AddressRange(0x10_0000, 10 * Addresses.GIB));
         machine =
                 new Machine(
@@ -59,7 +60,8 @@ public final class TestModule {
                         (cpu, leaf, status) -> {
                             lastLeaf = leaf;
                             lastStatus = status;
-                        });
+                        },
+                        interrupts);
         machine.load(module);
     }
 
@@ -73,8 +75,17 @@ public final class TestModule {
         return with(ModuleProfile.V1_5_25, true);
     }
 
+    /** Ready; long leaves can be stopped as the model says. */
+    public static TestModule with(boolean dynamic, InterruptModel interrupts) {
+        return ready(new TestModule(ModuleProfile.V1_5_25, interrupts), dynamic);
+    }
+
     static TestModule with(ModuleProfile profile, boolean dynamic) {
-        TestModule test = unconfigured(profile);
+        return ready(new TestModule(profile, InterruptModel.NEVER), dynamic);
+    }
+
+    private static TestModule ready(TestModule test, boolean dynamic) {
+        test.initialise();
         test.expect(test.configure(dynamic));
         test.expect(test.call(Leaf.SYS_KEY_CONFIG.number()));
         Registers regs = new Registers();
@@ -86,13 +97,16 @@ public final class TestModule {
     }
 
     static TestModule unconfigured(ModuleProfile profile) {
-        TestModule test = new TestModule(profile);
-        test.expect(test.call(Leaf.SYS_INIT.number()));
-        for (int cpu = 0; cpu < 2; cpu++) {
-            Registers regs = new Registers().rax(Leaf.SYS_LP_INIT.number());
-            test.expect(test.call(cpu, regs));
-        }
+        TestModule test = new TestModule(profile, InterruptModel.NEVER);
+        test.initialise();
         return test;
+    }
+
+    private void initialise() {
+        expect(call(Leaf.SYS_INIT.number()));
+        for (int cpu = 0; cpu < 2; cpu++) {
+            expect(call(cpu, new Registers().rax(Leaf.SYS_LP_INIT.number())));
+        }
     }
 
     long configure(boolean dynamic) {

@@ -2,10 +2,12 @@
 package dev.seamlab.cli;
 
 import dev.seamlab.v1.MemoryReport;
+import dev.seamlab.v1.PamtCauses;
 import dev.seamlab.v1.PamtUsage;
 import dev.seamlab.v1.TrustDomainMemory;
 import dev.seamlab.v1.TrustDomainMemoryEntry;
 import java.io.PrintWriter;
+import java.util.Arrays;
 import java.util.Locale;
 
 /** The memory report for people: static PAMT beside Dynamic PAMT. */
@@ -56,31 +58,33 @@ final class MemoryStory {
 
     /** The trust domains, one in a line. */
     static void printTrustDomains(PrintWriter out, MemoryReport report) {
-        Table table =
-                new Table(
-                        Table.Align.LEFT,
-                        Table.Align.RIGHT,
-                        Table.Align.RIGHT,
-                        Table.Align.RIGHT,
-                        Table.Align.RIGHT,
-                        Table.Align.RIGHT,
-                        Table.Align.RIGHT);
+        Table.Align[] columns = new Table.Align[10];
+        Arrays.fill(columns, Table.Align.RIGHT);
+        columns[0] = Table.Align.LEFT;
+        Table table = new Table(columns);
         table.row(
                 "trust domain",
                 "private",
                 "shared",
                 "S-EPT",
                 "control",
-                "dynamic PAMT",
+                "pairs: control",
+                "S-EPT",
+                "guest",
+                "together",
                 "static PAMT");
         for (TrustDomainMemoryEntry entry : report.getTrustDomainsList()) {
             TrustDomainMemory memory = entry.getMemory();
+            PamtCauses pairs = memory.getDynamicByCause();
             table.row(
                     shortName(entry.getName()),
                     pages(memory.getPrivatePages()),
                     pages(memory.getSharedPages()),
                     pages(memory.getSeptPages()),
                     pages(memory.getControlPages()),
+                    Sizes.show(pairs.getControlBytes()),
+                    Sizes.show(pairs.getSeptBytes()),
+                    Sizes.show(pairs.getGuestBytes()),
                     Sizes.show(memory.getDynamicPamtBytes()),
                     Sizes.show(memory.getStaticPamtEquivalentBytes()));
         }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.cli;
 
-import io.quarkus.runtime.LaunchMode;
 import io.quarkus.runtime.annotations.QuarkusMain;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
@@ -45,11 +44,7 @@ public final class Seamlab implements Callable<Integer> {
 
     /** Runs one command and exits with its code. */
     public static void main(String... args) {
-        boolean live = args.length == 0 && LaunchMode.current() == LaunchMode.DEVELOPMENT;
-        int exitCode = commandLine().execute(live ? new String[] {"serve"} : args);
-        if (exitCode != ExitCodes.OK || !live) {
-            System.exit(exitCode);
-        }
+        System.exit(commandLine().execute(args));
     }
 
     static CommandLine commandLine() {

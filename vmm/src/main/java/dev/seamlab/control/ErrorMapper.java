@@ -164,7 +164,7 @@ final class ErrorMapper {
         }
         if (dev.seamlab.seam.abi.Status.isRecoverable(refused.status())) {
             return Rejection.of(
-                    Code.UNAVAILABLE, reason, refused.message(), metadata, Rejection.retryAfter(1));
+                    Code.ABORTED, reason, refused.message(), metadata, Rejection.retryAfter(1));
         }
         return Rejection.of(
                 Code.FAILED_PRECONDITION,
@@ -185,8 +185,7 @@ final class ErrorMapper {
         Map<String, String> metadata = Map.of("step", error.step());
         String message = error.message();
         if (TRANSIENT.contains(reason)) {
-            return Rejection.of(
-                    Code.UNAVAILABLE, reason, message, metadata, Rejection.retryAfter(1));
+            return Rejection.of(Code.ABORTED, reason, message, metadata, Rejection.retryAfter(1));
         }
         return switch (reason) {
             case "ENOMEM" -> exhausted(reason, "host/memory", message, metadata);

@@ -9,6 +9,7 @@ import dev.seamlab.host.pamt.FaultPool;
 import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.machine.Gfn;
 import dev.seamlab.machine.Pfn;
+import dev.seamlab.machine.sched.Waits;
 
 /**
  * Serves EPT violations (facts: Linux sheet sections 4.2 to 4.4). Order, and why:
@@ -50,7 +51,7 @@ final class FaultPath {
         int result = attempt(cpu, vcpu, gfn, isPrivate);
         while (result == RETRY && !vcpu.hasEvent(cpu)) {
             vm.stats().count(vcpu.slot(), Counter.FAULT_RETRIES);
-            Thread.onSpinWait();
+            Waits.pause();
             result = attempt(cpu, vcpu, gfn, isPrivate);
         }
         if (result == Errno.OK) {

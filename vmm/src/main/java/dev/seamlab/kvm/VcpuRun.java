@@ -127,7 +127,7 @@ final class VcpuRun {
         }
         if (StatusCode.OPERAND_BUSY.matches(status)) {
             vm.stats().count(vcpu.slot(), Counter.ENTER_BUSY);
-            Thread.onSpinWait();
+            Waits.pause();
             return Next.ENTER;
         }
         if (StatusCode.NON_RECOVERABLE_VCPU.matches(status)

@@ -69,7 +69,7 @@ class ErrorMapperTest {
                         QuotaFailure.class),
                 Arguments.of(
                         new Refusal.ModuleRefused("build", "TDH.MEM.SEPT.ADD", BUSY),
-                        Code.UNAVAILABLE,
+                        Code.ABORTED,
                         "OPERAND_BUSY",
                         RetryInfo.class),
                 Arguments.of(
@@ -79,7 +79,7 @@ class ErrorMapperTest {
                         PreconditionFailure.class),
                 Arguments.of(
                         new Refusal.HostError("KVM_TDX_INIT_VM", "EBUSY", "later"),
-                        Code.UNAVAILABLE,
+                        Code.ABORTED,
                         "EBUSY",
                         RetryInfo.class),
                 Arguments.of(

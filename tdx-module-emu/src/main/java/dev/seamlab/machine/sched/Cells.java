@@ -51,6 +51,12 @@ public final class Cells {
         return (int) INTS.getVolatile(words, index);
     }
 
+    /** Reads in the single order that all volatile accesses share. */
+    public static long volatileRead(long[] words, int index) {
+        Installed.WIRING.step(Wiring.Step.READ, index);
+        return (long) LONGS.getVolatile(words, index);
+    }
+
     /** Compares and sets, fully ordered on success. */
     public static boolean cas(int[] words, int index, int expected, int next) {
         Installed.WIRING.step(Wiring.Step.COMPARE_AND_SET, index);

@@ -88,6 +88,11 @@ final class FreeWiring extends Wiring {
     }
 
     @Override
+    protected void pause() {
+        Thread.onSpinWait();
+    }
+
+    @Override
     protected void signal() {
         // Conditions are polled.
     }

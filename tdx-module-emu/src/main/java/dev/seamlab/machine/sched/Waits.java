@@ -35,6 +35,12 @@ public final class Waits {
         return Installed.WIRING.await(condition, atMost.toNanos());
     }
 
+    /** Between two attempts at something that answered BUSY. */
+    public static void pause() {
+        Installed.WIRING.step(Wiring.Step.WAIT, 0);
+        Installed.WIRING.pause();
+    }
+
     /** Call after changing a word that a waiter's condition reads. */
     public static void changed() {
         Installed.WIRING.step(Wiring.Step.SIGNAL, 0);

@@ -50,6 +50,9 @@ public abstract class Wiring {
     /** Lets a sleeping thread look at its condition again. */
     protected abstract void wake(Thread sleeper);
 
+    /** Lets others go on for a moment, between two attempts at something that was busy. */
+    protected abstract void pause();
+
     /** Tells waiters that words their conditions read have changed. */
     protected abstract void signal();
 

@@ -42,6 +42,11 @@ public final class FieldId {
         return 1 << ((id >>> 32) & 0x3);
     }
 
+    /** Distance of the codes of two neighbours: 2 where bit 50 is set, as in a VMCS. */
+    public static int stride(long id) {
+        return (id >>> 50 & 1) != 0 ? 2 : 1;
+    }
+
     /** Context, bits 54:52. */
     public static int context(long id) {
         return (int) (id >>> 52) & 0x7;

@@ -20,9 +20,15 @@ public final class AddressRules {
         firstPrivateHkid = profile.keyIds().firstPrivate();
     }
 
-    /** A private page: aligned, no KeyID bits, below MAXPA. */
+    /**
+     * A private page: aligned, no KeyID bits, no bits above the 52 that any CPU has. The module
+     * does not compare with the MAXPA of this CPU: an address between the two lies in no region,
+     * which is another error.
+     */
     public boolean isPrivatePage(long operand, long alignment) {
-        return Addresses.isAligned(operand, alignment) && operand >>> addressBits == 0;
+        return Addresses.isAligned(operand, alignment)
+                && operand >>> Addresses.MAX_PHYSICAL_BITS == 0
+                && hasNoHkid(operand);
     }
 
     /** A host buffer: aligned, below MAXPA, with a KeyID that is not TDX's. */

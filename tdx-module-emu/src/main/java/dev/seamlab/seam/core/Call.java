@@ -19,21 +19,27 @@ public final class Call {
     private static final int EXTRA_PAGES = 4;
 
     private final LogicalCpu cpu;
-    private final HeldLocks locks = new HeldLocks();
+    private final HeldLocks locks;
     private final PageRef tdrPage = new PageRef();
     private final PageRef page = new PageRef();
+    private final PageRef vcpuPage = new PageRef();
     private final PageRef[] extraPages = new PageRef[EXTRA_PAGES];
     private final SeptCursor sept = new SeptCursor();
     private final byte[] buffer = new byte[4096];
 
     private Registers regs = new Registers();
     private int version;
+
+    // Left standing after the call: the next one mostly works on the same TD. Not written again
+    // where nothing changes, because each write of a reference marks a card, and the cards of all
+    // CPUs' frames share cache lines.
     private @Nullable Tdr tdr;
     private @Nullable Tdcs tdcs;
     private @Nullable Tdvps tdvps;
 
-    Call(LogicalCpu cpu) {
+    Call(LogicalCpu cpu, HeldLocks locks) {
         this.cpu = cpu;
+        this.locks = locks;
         for (int i = 0; i < EXTRA_PAGES; i++) {
             extraPages[i] = new PageRef();
         }
@@ -49,9 +55,6 @@ public final class Call {
     public void end() {
         sept.unlockIfHeld();
         locks.releaseAll();
-        tdr = null;
-        tdcs = null;
-        tdvps = null;
     }
 
     /** CPU that executes SEAMCALL. */
@@ -105,7 +108,24 @@ public final class Call {
     }
 
     void tdr(Tdr found) {
-        tdr = found;
+        if (tdr != found) {
+            tdr = found;
+        }
+    }
+
+    /** TD of the last call that found one, or null. It may be gone. */
+    @Nullable Tdr lastTdr() {
+        return tdr;
+    }
+
+    /** vCPU of the last call that found one, or null. It may be gone. */
+    @Nullable Tdvps lastVcpu() {
+        return tdvps;
+    }
+
+    /** Metadata of the TDVPR of {@link #lastVcpu}. */
+    PageRef vcpuPage() {
+        return vcpuPage;
     }
 
     /** The TD's control structure; after {@link TdAccess#checkState}. */
@@ -114,7 +134,9 @@ public final class Call {
     }
 
     void tdcs(Tdcs found) {
-        tdcs = found;
+        if (tdcs != found) {
+            tdcs = found;
+        }
     }
 
     /** The vCPU; after {@link TdAccess} found it. */
@@ -123,6 +145,8 @@ public final class Call {
     }
 
     void tdvps(Tdvps found) {
-        tdvps = found;
+        if (tdvps != found) {
+            tdvps = found;
+        }
     }
 }

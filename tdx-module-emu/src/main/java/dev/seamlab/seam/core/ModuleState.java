@@ -8,6 +8,7 @@ import dev.seamlab.machine.profile.MachineProfile;
 import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.seam.key.CacheWriteBack;
 import dev.seamlab.seam.key.KeyOwnership;
+import dev.seamlab.seam.lock.HeldLocks;
 import dev.seamlab.seam.pamt.Pamt;
 import dev.seamlab.seam.td.Tdr;
 import dev.seamlab.seam.td.Tdvps;
@@ -21,6 +22,8 @@ import java.util.List;
  *   sys state            global lock
  *   configured packages  global lock
  *   initialised CPUs     each CPU writes its own word
+ *   busy CPUs            each CPU writes its own word
+ *   TDs being built      atomic
  *   PAMT                 set once by SYS.CONFIG under the global lock
  * </pre>
  */
@@ -32,6 +35,8 @@ public final class ModuleState {
     public static final int KEY_PORT_LOCK = 16;
 
     private static final int TD_SERIAL = 48;
+    private static final int TDS_BEING_BUILT = 56;
+    private static final int BUSY_SPACING = 16;
     private static final int SYS_STATE = 16;
     private static final SysState[] STATES = SysState.values();
 
@@ -39,6 +44,7 @@ public final class ModuleState {
     private final MachineProfile profile;
     private final PhysicalMemory memory;
     private final AddressRules addresses;
+    private final InterruptModel interrupts;
     private final Call[] calls;
     private final KeyOwnership keys;
     private final CacheWriteBack[] writeBack;
@@ -47,23 +53,34 @@ public final class ModuleState {
     private final long[] locks = new long[64];
     private final int[] words = new int[32];
     private final int[] initialisedCpus;
+
+    // One word per CPU, a cache line apart: each CPU writes its own on every call.
+    private final int[] busyCpus;
     private volatile Pamt pamt = new Pamt(List.of(), false);
 
     // guarded by the global lock
     private int globalHkid;
     private long configuredPackages;
 
+    /** No long leaf is ever interrupted. */
     public ModuleState(Machine machine) {
+        this(machine, InterruptModel.NEVER);
+    }
+
+    public ModuleState(Machine machine, InterruptModel interrupts) {
         this.machine = machine;
+        this.interrupts = interrupts;
         this.profile = machine.profile();
         this.memory = machine.memory();
         this.addresses = new AddressRules(profile);
         this.keys = new KeyOwnership(profile.keyIds());
         this.calls = new Call[profile.cpus()];
+        HeldLocks[] locksOfCpus = HeldLocks.ofCpus(calls.length);
         for (int i = 0; i < calls.length; i++) {
-            calls[i] = new Call(machine.cpus().get(i));
+            calls[i] = new Call(machine.cpus().get(i), locksOfCpus[i]);
         }
         this.initialisedCpus = new int[calls.length];
+        this.busyCpus = new int[BUSY_SPACING * (calls.length + 1)];
         this.writeBack = new CacheWriteBack[profile.packages()];
         for (int i = 0; i < writeBack.length; i++) {
             writeBack[i] = new CacheWriteBack();
@@ -128,6 +145,42 @@ public final class ModuleState {
             }
         }
         return true;
+    }
+
+    /** What can stop a long leaf. */
+    public InterruptModel interrupts() {
+        return interrupts;
+    }
+
+    /** A call begins on a CPU. */
+    public void enter(int cpu) {
+        Cells.release(busyCpus, BUSY_SPACING * (cpu + 1), 1);
+    }
+
+    /** The call on a CPU is over. */
+    public void leave(int cpu) {
+        Cells.release(busyCpus, BUSY_SPACING * (cpu + 1), 0);
+    }
+
+    /** Whether a CPU other than this one is inside the module or in a guest. */
+    public boolean isOtherCpuInside(int cpu) {
+        for (int other = 0; other < calls.length; other++) {
+            if (other != cpu && Cells.acquire(busyCpus, BUSY_SPACING * (other + 1)) != 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** TDs between MNG.INIT and MR.FINALIZE, whose measurement is under way. */
+    public int tdsBeingBuilt() {
+        return (int) Cells.acquire(locks, TDS_BEING_BUILT);
+    }
+
+    /** A TD's build begins (1) or ends (-1). */
+    public void addTdsBeingBuilt(int delta) {
+        long before = Cells.getAndAdd(locks, TDS_BEING_BUILT, delta);
+        assert before + delta >= 0 : "more builds ended than began";
     }
 
     /** A bit for each package. */

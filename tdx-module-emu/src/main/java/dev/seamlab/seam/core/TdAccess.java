@@ -66,7 +66,85 @@ public final class TdAccess {
         }
         Tdvps vcpu = state.vcpus().get(Addresses.pfn(hpa));
         call.tdvps(Objects.requireNonNull(vcpu, "TDVPR page without vCPU"));
+        call.vcpuPage().point(call.page());
         return byOwner(call, call.page(), tdAlone);
+    }
+
+    /**
+     * The short way to the TD that this CPU found last: the locks of the walk to its TDR, of the
+     * operation state and, where asked for, of the Secure EPT tree with one fence. What was seen in
+     * the earlier call is checked again under the locks. Does all that {@link #byTdr} and {@link
+     * #checkState} do, or nothing; so it never refuses, and the long way gives every answer but
+     * success.
+     *
+     * @return whether the TD stands in the call, locks held
+     */
+    public boolean again(Call call, Leaf leaf, long hpa, boolean withTree) {
+        Tdr tdr = call.lastTdr();
+        if (tdr == null || tdr.hpa() != hpa) {
+            return false;
+        }
+        Tdcs tdcs = tdr.tdcs();
+        if (tdcs == null || !call.tdrPage().isAt(hpa)) {
+            return false;
+        }
+        int mark = call.locks().mark();
+        state.pamt().stage(call.locks(), call.tdrPage());
+        call.locks().stage(tdcs.locks(), Tdcs.OP_STATE_LOCK);
+        if (withTree) {
+            call.locks().stage(tdcs.locks(), Tdcs.SEPT_TREE_LOCK);
+        }
+        if (!call.locks().commit(mark)) {
+            return false;
+        }
+        if (state.pamt().isStill(call.tdrPage(), PageType.TDR) && isUsable(tdr, tdcs, leaf)) {
+            call.tdcs(tdcs);
+            return true;
+        }
+        call.locks().releaseTo(mark);
+        return false;
+    }
+
+    /**
+     * The short way to the vCPU that this CPU found last, for leaves that share TDVPR and TDR and
+     * lock the operation state: {@link #byTdvpr} and {@link #checkState} in one, as {@link #again}.
+     */
+    public boolean vcpuAgain(Call call, Leaf leaf, long hpa) {
+        Tdvps vcpu = call.lastVcpu();
+        if (vcpu == null || vcpu.hpa() != hpa || !call.vcpuPage().isAt(hpa)) {
+            return false;
+        }
+        Tdr tdr = vcpu.tdr();
+        Tdcs tdcs = tdr.tdcs();
+        if (tdcs == null || !call.tdrPage().isAt(tdr.hpa())) {
+            return false;
+        }
+        int mark = call.locks().mark();
+        state.pamt().stage(call.locks(), call.vcpuPage());
+        state.pamt().stageImplicit(call.locks(), call.tdrPage());
+        call.locks().stage(tdcs.locks(), Tdcs.OP_STATE_LOCK);
+        if (!call.locks().commit(mark)) {
+            return false;
+        }
+        if (state.pamt().isStill(call.vcpuPage(), PageType.TDVPR)
+                && !vcpu.isGone()
+                && call.vcpuPage().owner() == tdr.pfn()
+                && call.tdrPage().is(PageType.TDR)
+                && isUsable(tdr, tdcs, leaf)) {
+            call.tdr(tdr);
+            call.tdcs(tdcs);
+            return true;
+        }
+        call.locks().releaseTo(mark);
+        return false;
+    }
+
+    private static boolean isUsable(Tdr tdr, Tdcs tdcs, Leaf leaf) {
+        return !tdr.isGone()
+                && !tdr.isFatal()
+                && tdr.lifecycle() == LifecycleState.KEYS_CONFIGURED
+                && tdr.tdcs() == tdcs
+                && OpStateRules.allows(leaf, tdcs.opState());
     }
 
     /**

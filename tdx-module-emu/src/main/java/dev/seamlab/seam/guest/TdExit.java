@@ -64,7 +64,7 @@ final class TdExit {
             vcpu.state(VcpuState.READY);
         }
         if (how != StatusCode.NON_RECOVERABLE_TD_NON_ACCESSIBLE) {
-            call.tdcs().epoch().leave(vcpu.context().epoch());
+            call.tdcs().epoch().leave(call.cpu().index(), vcpu.context().epoch());
         }
     }
 
@@ -83,7 +83,7 @@ final class TdExit {
         host.rcx(selected);
         vcpu.context().lastExit(LastExit.TDVMCALL);
         vcpu.state(VcpuState.READY);
-        call.tdcs().epoch().leave(vcpu.context().epoch());
+        call.tdcs().epoch().leave(call.cpu().index(), vcpu.context().epoch());
     }
 
     /** The other half of {@link #vmcall}, at the next entry: the host's answer. */

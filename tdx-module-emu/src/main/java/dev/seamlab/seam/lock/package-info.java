@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The module's try-locks: share/exclusive words with host priority, and the list of those a call
- * holds. Nothing here waits: a lock is taken at once or the leaf answers BUSY (facts: module ABI
- * section 12).
+ * holds. A lock is taken at once or the leaf answers BUSY (facts: module ABI section 12).
  */
 @NullMarked
 package dev.seamlab.seam.lock;

@@ -32,6 +32,7 @@ public final class CpuidConfig {
     private static final int ECX = 2;
     private static final int EDX = 3;
     private static final int TSX = 1 << 4 | 1 << 11;
+    private static final int STEPPING = 0xF;
     private static final int VERSION_LEAF = 1;
     private static final int FEATURES_LEAF = 7;
     private static final int TOPOLOGY_LEAF = 0x1F;
@@ -150,7 +151,8 @@ public final class CpuidConfig {
     }
 
     /** Checks CPUID_VALUES of TD_PARAMS and works out what the guest will see. */
-    public static Result apply(byte[] params, long configFlags, int physicalBits) {
+    public static Result apply(
+            byte[] params, long configFlags, boolean migratable, int physicalBits) {
         long[] values = new long[2 * ROWS.size()];
         int virtualMaxPa = physicalBits;
         int[] topology = new int[TopologyLeaf.SUBLEAVES];
@@ -169,10 +171,12 @@ public final class CpuidConfig {
                                 | (asked & row.direct.get(r));
             }
             if (row.leaf == VERSION_LEAF) {
-                if (seen[EAX] != 0 && seen[EAX] != PlatformValues.FMS) {
+                if (!isVersionValid(seen[EAX], migratable)) {
                     return refused(row.id());
                 }
-                seen[EAX] = PlatformValues.FMS;
+                if (seen[EAX] == 0) {
+                    seen[EAX] = PlatformValues.FMS;
+                }
             }
             if (row.leaf == ADDRESS_LEAF) {
                 virtualMaxPa = virtualMaxPa(seen[EAX] & 0xFF, configFlags, physicalBits);
@@ -191,6 +195,18 @@ public final class CpuidConfig {
             return new Result(CPUID_LEAF_1F_FORMAT_UNRECOGNIZED.word(), 0, 0, new long[0]);
         }
         return new Result(Status.SUCCESS, 0, virtualMaxPa, values);
+    }
+
+    /**
+     * Family, model, stepping: 0 asks for the CPU's own. A TD that may migrate can ask for a CPU
+     * that is as old or older; on this CPU that is an earlier stepping of the same model.
+     */
+    private static boolean isVersionValid(int asked, boolean migratable) {
+        if (asked == 0 || asked == PlatformValues.FMS) {
+            return true;
+        }
+        boolean sameModel = ((asked ^ PlatformValues.FMS) & ~STEPPING) == 0;
+        return migratable && sameModel && (asked & STEPPING) <= (PlatformValues.FMS & STEPPING);
     }
 
     /** VIRT_MAXPA for the bits the host asks for, or -1 where they are not valid. */

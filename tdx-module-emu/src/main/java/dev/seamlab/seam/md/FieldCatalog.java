@@ -34,7 +34,7 @@ public final class FieldCatalog {
             int first = FieldId.code(spec.id());
             if (FieldId.fieldClass(spec.id()) == fieldClass
                     && code >= first
-                    && code < first + spec.codes()) {
+                    && code < first + spec.codes() * FieldId.stride(spec.id())) {
                 return row;
             }
         }
@@ -43,12 +43,14 @@ public final class FieldCatalog {
 
     /** Which element of its row an identifier selects. */
     public int element(int row, long id) {
-        return FieldId.code(id) - FieldId.code(fields.get(row).id());
+        long first = fields.get(row).id();
+        return (FieldId.code(id) - FieldId.code(first)) / FieldId.stride(first);
     }
 
     /** Identifier of an element of a row. */
     public long id(int row, int element) {
-        return fields.get(row).id() + element;
+        long first = fields.get(row).id();
+        return first + (long) element * FieldId.stride(first);
     }
 
     /** Identifier of the first readable element, or {@link FieldId#NULL}. */

@@ -66,7 +66,7 @@ public final class FieldListWriter {
         while (next != FieldId.NULL) {
             FieldSpec spec = catalog.get(atRow);
             long size = (long) Long.BYTES * spec.elements();
-            boolean continues = fieldsInSequence > 0 && next == expected;
+            boolean continues = fieldsInSequence > 0 && sameShape(next, expected);
             long needed = continues ? size : size + Long.BYTES;
             if (used + needed > buffer.length) {
                 break;
@@ -103,5 +103,13 @@ public final class FieldListWriter {
         SHORTS.set(buffer, 0, (short) used);
         SHORTS.set(buffer, 2, (short) sequences);
         return next;
+    }
+
+    /** Class, size and code decide; whether a field is architectural (bit 63) does not. */
+    private static boolean sameShape(long id, long expected) {
+        return expected != FieldId.NULL
+                && FieldId.fieldClass(id) == FieldId.fieldClass(expected)
+                && FieldId.elementBytes(id) == FieldId.elementBytes(expected)
+                && FieldId.code(id) == FieldId.code(expected);
     }
 }

@@ -5,16 +5,17 @@ import static dev.seamlab.seam.md.FieldSpec.ALL;
 
 import dev.seamlab.seam.td.Tdvps;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Fields of a vCPU (facts: module ABI section 6.5), and those VMCS fields that a host sets on a
- * production TD, whose identifiers are their VMCS encodings. The list is a choice: the model keeps
- * nothing else of a VMCS.
+ * production TD, whose identifiers are their VMCS encodings. The model keeps nothing else of a
+ * VMCS: see {@link UnkeptVpFields}.
  */
 public final class VpFields {
-    private static final long SHARED_EPTP = 0x0020_0003_0000_203CL;
-    private static final long POSTED_INTERRUPT_DESCRIPTOR = 0x0020_0003_0000_2016L;
-    private static final long POSTED_INTERRUPT_VECTOR = 0x0020_0001_0000_0002L;
+    private static final long SHARED_EPTP = 0x0024_0003_0000_203CL;
+    private static final long POSTED_INTERRUPT_DESCRIPTOR = 0x0024_0003_0000_2016L;
+    private static final long POSTED_INTERRUPT_VECTOR = 0x0024_0001_0000_0002L;
 
     /** How a field is read. */
     @FunctionalInterface
@@ -35,7 +36,9 @@ public final class VpFields {
                 throw new AssertionError("write to a read-only field");
             };
 
-    private static final List<Row> ROWS =
+    private static final Reader NOWHERE = (vcpu, element) -> 0;
+
+    private static final List<Row> KEPT =
             List.of(
                     hostOwned(
                             "POSTED_INTERRUPT_NOTIFICATION_VECTOR",
@@ -88,6 +91,18 @@ public final class VpFields {
                             ALL,
                             0,
                             (vcpu, e) -> vcpu.context().epoch()),
+                    readOnly(
+                            "CPUID_SUPERVISOR_VE",
+                            0xA020_0000_0000_0007L,
+                            ALL,
+                            ALL,
+                            (vcpu, e) -> vcpu.context().cpuidVe() & 1),
+                    readOnly(
+                            "CPUID_USER_VE",
+                            0xA020_0000_0000_0008L,
+                            ALL,
+                            ALL,
+                            (vcpu, e) -> vcpu.context().cpuidVe() >>> 1 & 1),
                     hostOwned(
                             "PEND_NMI",
                             0x2020_0000_0000_000BL,
@@ -114,6 +129,14 @@ public final class VpFields {
                             Tdvps::page,
                             NEVER));
 
+    private static final List<Row> ROWS =
+            Stream.of(
+                            KEPT.stream(),
+                            UnkeptVpFields.vmcs().stream().map(VpFields::unkept),
+                            UnkeptVpFields.tdvps().stream().map(VpFields::unkept))
+                    .flatMap(rows -> rows)
+                    .toList();
+
     private static final FieldCatalog CATALOG =
             new FieldCatalog(ROWS.stream().map(Row::spec).toList());
 
@@ -136,6 +159,10 @@ public final class VpFields {
         } else {
             ROWS.get(row).writer().write(vcpu, value);
         }
+    }
+
+    private static Row unkept(FieldSpec spec) {
+        return new Row(spec, NOWHERE, NEVER);
     }
 
     private static Row hostOwned(String name, long id, Reader reader, Writer writer) {

@@ -4,11 +4,14 @@ package dev.seamlab.seam.mem;
 import static dev.seamlab.seam.abi.StatusCode.EPT_ENTRY_STATE_INCORRECT;
 import static dev.seamlab.seam.abi.StatusCode.EPT_WALK_FAILED;
 import static dev.seamlab.seam.abi.StatusCode.GPA_RANGE_NOT_BLOCKED;
+import static dev.seamlab.seam.abi.StatusCode.INTERRUPTED_BUSY;
+import static dev.seamlab.seam.abi.StatusCode.INTERRUPTED_RESTARTABLE;
 import static dev.seamlab.seam.abi.StatusCode.OPERAND_BUSY;
 import static dev.seamlab.seam.abi.StatusCode.OPERAND_INVALID;
 import static dev.seamlab.seam.abi.StatusCode.TLB_TRACKING_NOT_DONE;
 
 import dev.seamlab.machine.Addresses;
+import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.abi.PageInfo;
@@ -17,6 +20,7 @@ import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.core.Call;
 import dev.seamlab.seam.core.ModuleState;
 import dev.seamlab.seam.core.TdAccess;
+import dev.seamlab.seam.lock.SharexLock;
 import dev.seamlab.seam.pamt.PageRef;
 import dev.seamlab.seam.sept.SeptCursor;
 import dev.seamlab.seam.sept.SeptEntry;
@@ -51,14 +55,18 @@ final class MemAccess {
     long open(Call call, Leaf leaf, long tdr, int lowest, int highest, boolean treeAlone) {
         long info = call.regs().rcx();
         call.regs().rcx(0).rdx(0);
-        long status = tds.byTdr(call, tdr, Operand.RDX, false);
-        if (status == Status.SUCCESS) {
-            status = tds.checkState(call, leaf, true);
+        boolean treeHeld = !treeAlone && tds.again(call, leaf, tdr, true);
+        long status = Status.SUCCESS;
+        if (!treeHeld) {
+            status = tds.byTdr(call, tdr, Operand.RDX, false);
+            if (status == Status.SUCCESS) {
+                status = tds.checkState(call, leaf, true);
+            }
+            if (status != Status.SUCCESS) {
+                return status;
+            }
         }
-        if (status != Status.SUCCESS) {
-            return status;
-        }
-        status = walk(call, info, lowest, highest, treeAlone);
+        status = walk(call, info, lowest, highest, treeAlone, treeHeld);
         if (status != Status.SUCCESS) {
             return status;
         }
@@ -74,6 +82,11 @@ final class MemAccess {
 
     /** Page info, guest address, tree lock, walk; for a TD whose state was checked. */
     long walk(Call call, long info, int lowest, int highest, boolean treeAlone) {
+        return walk(call, info, lowest, highest, treeAlone, false);
+    }
+
+    private long walk(
+            Call call, long info, int lowest, int highest, boolean treeAlone, boolean treeHeld) {
         Tdcs tdcs = call.tdcs();
         if (!isPageInfoValid(info, lowest, highest == ROOT ? rootLevel(tdcs) : highest)) {
             return OPERAND_INVALID.with(Operand.RCX);
@@ -82,7 +95,7 @@ final class MemAccess {
         if (!tdcs.config().isPrivate(gpa)) {
             return OPERAND_INVALID.with(Operand.RCX);
         }
-        if (!call.locks().take(tdcs.locks(), Tdcs.SEPT_TREE_LOCK, treeAlone)) {
+        if (!treeHeld && !call.locks().take(tdcs.locks(), Tdcs.SEPT_TREE_LOCK, treeAlone)) {
             return OPERAND_BUSY.with(Operand.SEPT_TREE);
         }
         if (!call.sept().walk(tdcs.septRoot(), gpa, PageInfo.level(info))) {
@@ -114,11 +127,7 @@ final class MemAccess {
     static void describe(Call call) {
         SeptCursor at = call.sept();
         long entry = at.entry();
-        if (SeptEntry.isLeaf(entry)) {
-            // ACCEPT of a large page keeps its progress in the low address bits.
-            long hpa = SeptEntry.hpa(entry);
-            entry = (entry & ~hpa) | SeptEntry.leafHpa(entry, at.level());
-        }
+        entry = SeptEntry.withoutProgress(entry, at.level());
         call.regs().rcx(SeptEntry.architecturalView(entry));
         call.regs().rdx(SeptEntry.architecturalInfo(entry, at.level()));
     }
@@ -158,6 +167,26 @@ final class MemAccess {
             return TLB_TRACKING_NOT_DONE.with(Operand.RCX);
         }
         return Status.SUCCESS;
+    }
+
+    /**
+     * Whether DEMOTE or PROMOTE has to stop before it commits: a pending interrupt, or a host call
+     * that waits for the tree. RCX and RDX get their operands back, so that the call can be
+     * repeated as it is.
+     */
+    long checkInterrupted(Call call, Leaf leaf, long rcx, long rdx) {
+        long status = Status.SUCCESS;
+        if (state.interrupts().isPending(call.cpu(), leaf)) {
+            status = INTERRUPTED_RESTARTABLE.word();
+        } else if (state.interrupts().yieldsToHostPriority()
+                && SharexLock.isWantedByHost(
+                        Cells.acquire(call.tdcs().locks(), Tdcs.SEPT_TREE_LOCK))) {
+            status = INTERRUPTED_BUSY.word();
+        }
+        if (status != Status.SUCCESS) {
+            call.regs().rcx(rcx).rdx(rdx);
+        }
+        return status;
     }
 
     private static boolean demandsTracking(Call call, SeptEntryState entry) {

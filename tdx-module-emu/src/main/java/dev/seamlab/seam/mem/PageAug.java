@@ -37,7 +37,7 @@ final class PageAug implements LeafHandler {
         if (status != Status.SUCCESS) {
             return status;
         }
-        call.tdr().addChildren(1L << (9 * level));
+        call.tdr().addChildren(call.cpu(), 1L << (9 * level));
         call.page().bepoch(0);
         call.page().assign(PageType.REG, call.tdr().pfn());
         call.sept().commit(SeptEntry.leaf(page, SeptEntryState.PENDING));

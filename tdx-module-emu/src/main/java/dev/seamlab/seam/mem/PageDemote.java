@@ -25,8 +25,6 @@ import dev.seamlab.seam.sept.SeptTable;
 /**
  * TDH.MEM.PAGE.DEMOTE: splits a large page into 512 smaller ones behind a new table; with Dynamic
  * PAMT a 2M page also needs a page pair in R12 and R13 (facts: sections 1.6 and 5.5).
- *
- * <p>Not modelled: the interruption by a pending host interrupt before the commit.
  */
 final class PageDemote implements LeafHandler {
     private static final long L2_SEPT_ADD_MODE = 1;
@@ -44,6 +42,7 @@ final class PageDemote implements LeafHandler {
 
     @Override
     public long execute(Call call) {
+        long info = call.regs().rcx();
         long handle = call.regs().rdx();
         long septPage = call.regs().r8();
         if ((handle & ~(TDR_MASK | L2_SEPT_ADD_MODE)) != 0) {
@@ -66,6 +65,9 @@ final class PageDemote implements LeafHandler {
         status = access.checkBlockedAndTracked(call, large);
         if (status == Status.SUCCESS) {
             status = pages.free4k(call, call.page(), septPage, Operand.R8);
+        }
+        if (status == Status.SUCCESS) {
+            status = access.checkInterrupted(call, Leaf.MEM_PAGE_DEMOTE, info, handle);
         }
         int level = call.sept().level();
         if (status == Status.SUCCESS) {

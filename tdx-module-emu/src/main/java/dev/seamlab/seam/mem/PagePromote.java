@@ -24,8 +24,6 @@ import dev.seamlab.seam.sept.SeptTable;
 /**
  * TDH.MEM.PAGE.PROMOTE: merges 512 pages into one and frees their table; with Dynamic PAMT a
  * promotion to 2M also frees the page pair (facts: sections 1.6 and 5.5).
- *
- * <p>Not modelled: the interruption by a pending host interrupt before the commit.
  */
 final class PagePromote implements LeafHandler {
     private final ModuleState state;
@@ -38,6 +36,7 @@ final class PagePromote implements LeafHandler {
 
     @Override
     public long execute(Call call) {
+        long info = call.regs().rcx();
         long tdr = call.regs().rdx();
         if (call.version() > 0) {
             call.regs().r9(PageInfo.NULL_PAGE).r10(PageInfo.NULL_PAGE).r11(PageInfo.NULL_PAGE);
@@ -66,6 +65,10 @@ final class PagePromote implements LeafHandler {
         SeptCursor at = call.sept();
         if (!isMergeable(at.child())) {
             return MemAccess.refuse(call, EPT_INVALID_PROMOTE_CONDITIONS.with(Operand.RCX));
+        }
+        status = access.checkInterrupted(call, Leaf.MEM_PAGE_PROMOTE, info, tdr);
+        if (status != Status.SUCCESS) {
+            return status;
         }
         long merged = SeptEntry.hpa(firstEntry(at.child()));
         PageRef parent = call.extraPage(0);
@@ -103,7 +106,7 @@ final class PagePromote implements LeafHandler {
         }
         long size = PageInfo.sizeOf(table.level());
         for (int i = 1; i < SeptTable.ENTRIES; i++) {
-            long child = Cells.acquire(table.words(), i) & ~SeptEntry.HOST_PRIORITY;
+            long child = entry(table, i);
             if (child != first + i * size) {
                 return false;
             }
@@ -112,6 +115,11 @@ final class PagePromote implements LeafHandler {
     }
 
     private static long firstEntry(SeptTable table) {
-        return Cells.acquire(table.words(), 0) & ~SeptEntry.HOST_PRIORITY;
+        return entry(table, 0);
+    }
+
+    private static long entry(SeptTable table, int index) {
+        long word = Cells.acquire(table.words(), index) & ~SeptEntry.HOST_PRIORITY;
+        return SeptEntry.withoutProgress(word, table.level());
     }
 }

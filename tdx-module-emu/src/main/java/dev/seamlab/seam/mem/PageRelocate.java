@@ -3,6 +3,7 @@ package dev.seamlab.seam.mem;
 
 import static dev.seamlab.seam.abi.StatusCode.OPERAND_INVALID;
 
+import dev.seamlab.machine.Addresses;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.abi.PageInfo;
@@ -20,6 +21,8 @@ import dev.seamlab.seam.sept.SeptRules;
 
 /** TDH.MEM.PAGE.RELOCATE: moves a 4K page to another host page (facts: section 1.6). */
 final class PageRelocate implements LeafHandler {
+    private static final long PAGE_BITS = (1L << Addresses.MAX_PHYSICAL_BITS) - 1;
+
     private final ModuleState state;
     private final MemAccess access;
     private final PageAccess pages;
@@ -47,7 +50,8 @@ final class PageRelocate implements LeafHandler {
         }
         SeptCursor at = call.sept();
         long source = SeptEntry.hpa(at.entry());
-        if (source == target) {
+        // The module compares the 52 address bits and looks at the rest later.
+        if (source == (target & PAGE_BITS)) {
             return OPERAND_INVALID.with(Operand.R8);
         }
         PageRef old = call.extraPage(0);

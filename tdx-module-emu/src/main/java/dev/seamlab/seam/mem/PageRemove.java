@@ -42,7 +42,7 @@ final class PageRemove implements LeafHandler {
         }
         long page = SeptEntry.leafHpa(at.entry(), level);
         at.commit(SeptEntry.FREE);
-        call.tdr().addChildren(-(1L << (9 * level)));
+        call.tdr().addChildren(call.cpu(), -(1L << (9 * level)));
         call.regs().rcx(page | call.page().free());
         return Status.SUCCESS;
     }

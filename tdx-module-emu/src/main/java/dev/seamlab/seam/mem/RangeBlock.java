@@ -39,7 +39,9 @@ final class RangeBlock implements LeafHandler {
         SeptEntryState blocked = SeptRules.blocked(SeptEntry.state(at.entry()));
         access.locatePageBehind(call, call.page());
         call.page().bepoch(call.tdcs().epoch().epoch());
-        at.commit(SeptEntry.withState(at.entry(), blocked));
+        // An ACCEPT that was interrupted starts over.
+        long entry = SeptEntry.withoutProgress(at.entry(), at.level());
+        at.commit(SeptEntry.withState(entry, blocked));
         return Status.SUCCESS;
     }
 

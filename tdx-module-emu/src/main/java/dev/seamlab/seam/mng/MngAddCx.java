@@ -64,7 +64,11 @@ final class MngAddCx implements LeafHandler {
         tdr.addTdcx(page);
         tdr.addChildren(1);
         if (tdr.tdcxCount() == state.profile().module().tdcsPages()) {
-            tdr.tdcs(new Tdcs(tdr.tdcx(SEPT_ROOT), state.profile().module().maxVcpusPerTd()));
+            tdr.tdcs(
+                    new Tdcs(
+                            tdr.tdcx(SEPT_ROOT),
+                            state.profile().module().maxVcpusPerTd(),
+                            state.profile().cpus()));
         }
         call.page().assign(PageType.TDCX, tdr.pfn());
         return Status.SUCCESS;

@@ -49,7 +49,8 @@ final class MngCreate implements LeafHandler {
         }
         state.memory().zeroPage(page);
         keys.state(hkid, KeyOwnership.State.ASSIGNED);
-        state.tds().put(Addresses.pfn(page), new Tdr(page, hkid, uuid(page)));
+        state.tds()
+                .put(Addresses.pfn(page), new Tdr(page, hkid, uuid(page), state.profile().cpus()));
         call.tdrPage().assign(PageType.TDR, 0);
         return Status.SUCCESS;
     }

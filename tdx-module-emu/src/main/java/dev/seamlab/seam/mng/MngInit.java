@@ -52,6 +52,7 @@ final class MngInit implements LeafHandler {
             return verdict.status();
         }
         call.tdcs().initialise(verdict.config());
+        state.addTdsBeingBuilt(1);
         return Status.SUCCESS;
     }
 }

@@ -51,6 +51,9 @@ final class MngVpFlushDone implements LeafHandler {
                 && tdcs.associatedVcpus() != 0) {
             return FLUSHVP_NOT_DONE.word();
         }
+        if (tdcs != null && tdcs.opState() == OpState.INITIALIZED) {
+            state.addTdsBeingBuilt(-1);
+        }
         keys.flushed(tdr.hkid(), state.allPackages());
         tdr.lifecycle(LifecycleState.BLOCKED);
         return Status.SUCCESS;

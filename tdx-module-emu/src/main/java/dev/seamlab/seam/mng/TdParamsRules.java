@@ -70,6 +70,7 @@ final class TdParamsRules {
                 CpuidConfig.apply(
                         params,
                         longAt(params, TdParams.CONFIG_FLAGS),
+                        (attributes & MIGRATABLE) != 0,
                         state.profile().physicalBits());
         if (cpuid.status() != Status.SUCCESS) {
             return new Verdict(cpuid.status(), cpuid.failingLeaf(), null);
@@ -79,7 +80,8 @@ final class TdParamsRules {
         }
         long capabilities = longAt(params, TdParams.ARCH_CAPABILITIES_CONFIG);
         boolean configured = (params[TdParams.MSR_CONFIG_CTLS] & 1) != 0;
-        if (configured && (capabilities & ~PlatformValues.ARCH_CAPABILITIES_CONFIG_MASK) != 0) {
+        long allowed = configured ? PlatformValues.ARCH_CAPABILITIES_CONFIG_MASK : 0;
+        if ((capabilities & ~allowed) != 0) {
             return Verdict.refused(OPERAND_INVALID.with(Operand.IA32_ARCH_CAPABILITIES_CONFIG));
         }
         return new Verdict(

@@ -9,14 +9,17 @@ import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.core.Call;
 import dev.seamlab.seam.core.LeafHandler;
+import dev.seamlab.seam.core.ModuleState;
 import dev.seamlab.seam.core.TdAccess;
 import dev.seamlab.seam.td.Tdcs;
 
 /** TDH.MR.FINALIZE: the measurement is complete, the TD may run (facts: section 1.5). */
 final class MrFinalize implements LeafHandler {
+    private final ModuleState state;
     private final TdAccess tds;
 
-    MrFinalize(TdAccess tds) {
+    MrFinalize(ModuleState state, TdAccess tds) {
+        this.state = state;
         this.tds = tds;
     }
 
@@ -36,6 +39,7 @@ final class MrFinalize implements LeafHandler {
         byte[] mrtd = tdcs.measurement().finish();
         System.arraycopy(mrtd, 0, tdcs.mrtd(), 0, mrtd.length);
         tdcs.opState(OpState.RUNNABLE);
+        state.addTdsBeingBuilt(-1);
         return Status.SUCCESS;
     }
 }

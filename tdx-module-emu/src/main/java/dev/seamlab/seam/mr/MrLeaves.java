@@ -15,6 +15,6 @@ public final class MrLeaves {
     public static void register(
             ModuleState state, TdAccess tds, BiConsumer<Leaf, LeafHandler> table) {
         table.accept(Leaf.MR_EXTEND, new MrExtend(state, tds));
-        table.accept(Leaf.MR_FINALIZE, new MrFinalize(tds));
+        table.accept(Leaf.MR_FINALIZE, new MrFinalize(state, tds));
     }
 }

@@ -4,6 +4,7 @@ package dev.seamlab.seam.pamt;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Hpa;
 import dev.seamlab.seam.abi.PageType;
+import dev.seamlab.seam.lock.SharexLock;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -36,6 +37,13 @@ final class GibBlock {
 
         /** One bit per 4K page, Dynamic PAMT only; null while every bit is zero. */
         volatile long @Nullable [] bitmap;
+
+        Storage() {
+            // Every explicit walk below shares these.
+            for (int at = 0; at < words.length; at += PamtEntry.WORDS) {
+                words[at] = SharexLock.SLOTTED;
+            }
+        }
     }
 
     final @Hpa long base;

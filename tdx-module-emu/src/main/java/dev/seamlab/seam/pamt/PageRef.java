@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * call. Writing needs the entry's exclusive lock, except for BEPOCH, which leaves write under the
  * S-EPT locks (facts: section 12.2).
  */
+@SuppressWarnings("ReferenceEquality") // storage is compared by identity
 public final class PageRef {
     private static final long[] NOWHERE = new long[PamtEntry.WORDS];
 
@@ -27,9 +28,24 @@ public final class PageRef {
     void point(@Hpa long address, int reached, GibBlock.Storage storage, long[] array, int index) {
         hpa = address;
         level = reached;
-        block = storage;
-        words = array;
         at = index;
+        // Written only where they change: see the note on cards at the frame of a call.
+        if (block != storage) {
+            block = storage;
+        }
+        if (words != array) {
+            words = array;
+        }
+    }
+
+    /** Points at the same entry as another slot. */
+    public void point(PageRef other) {
+        point(other.hpa, other.level, other.block(), other.words, other.at);
+    }
+
+    /** Whether the slot points at the 4K entry of a page. */
+    public boolean isAt(@Hpa long address) {
+        return hpa == address && level == PageInfo.LEVEL_4K && block != null;
     }
 
     /** Address that was asked for. */
@@ -94,7 +110,8 @@ public final class PageRef {
 
     /** First word without its lock; for the pair operations of {@link Pamt}. */
     void write(long word0) {
-        Cells.release(words, at, (Cells.acquire(words, at) & SharexLock.MASK) | word0);
+        long kept = SharexLock.MASK | (level == PageInfo.LEVEL_4K ? 0 : SharexLock.SLOTTED);
+        Cells.release(words, at, (Cells.acquire(words, at) & kept) | word0);
     }
 
     void writeSecond(long word1) {

@@ -8,6 +8,7 @@ import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.PageType;
 import dev.seamlab.seam.lock.HeldLocks;
+import dev.seamlab.seam.lock.SharexLock;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -103,6 +104,9 @@ public final class Pamt {
             return OUT_OF_RANGE;
         }
         GibBlock.Storage storage = block.storage();
+        if (target == PageInfo.LEVEL_4K && walkAtOnce(locks, to, hpa, storage, alone)) {
+            return FOUND;
+        }
         long[] words = storage.words;
         int mark = locks.mark();
         if (!locks.share(words, GibBlock.ONE_GIB_ENTRY)) {
@@ -132,6 +136,74 @@ public final class Pamt {
         }
         to.point(hpa, PageInfo.LEVEL_4K, storage, entries, page);
         return FOUND;
+    }
+
+    /**
+     * The usual case of {@link #walk}: a 4K entry below two that are no leaves and that nobody
+     * owns. What it sees before it has the locks it looks at again afterwards. Takes the locks of
+     * the path with one fence instead of one each.
+     *
+     * @return whether the locks of the path are held; if not, nothing has changed
+     */
+    @SuppressWarnings("ReferenceEquality") // the same entries, not equal ones
+    private boolean walkAtOnce(
+            HeldLocks locks, PageRef to, @Hpa long hpa, GibBlock.Storage storage, boolean alone) {
+        int rangeInGib = rangeInGib(hpa);
+        long[] entries = storage.fourK.getAcquire(rangeInGib);
+        if (entries == null) {
+            return false;
+        }
+        long[] words = storage.words;
+        int range = rangeEntry(hpa);
+        int page = pageEntry(hpa);
+        boolean bySlot = !alone && (Cells.acquire(entries, page) & SharexLock.SLOTTED) != 0;
+        int mark = locks.mark();
+        locks.stage(words, GibBlock.ONE_GIB_ENTRY);
+        locks.stage(words, range);
+        if (bySlot) {
+            locks.stage(entries, page);
+        }
+        if (!locks.commit(mark)) {
+            return false;
+        }
+        PageType inner = dynamic ? PageType.PAMT : PageType.NDA;
+        if (PamtEntry.typeCode(Cells.acquire(words, GibBlock.ONE_GIB_ENTRY)) == PageType.NDA.code()
+                && PamtEntry.typeCode(Cells.acquire(words, range)) == inner.code()
+                && storage.fourK.getAcquire(rangeInGib) == entries
+                && (bySlot || locks.take(entries, page, alone))) {
+            to.point(hpa, PageInfo.LEVEL_4K, storage, entries, page);
+            return true;
+        }
+        locks.releaseTo(mark);
+        return false;
+    }
+
+    /**
+     * Stages the locks of a path that an earlier walk went down to a 4K entry; {@link #isStill}
+     * says afterwards whether a walk would go there again.
+     */
+    public void stage(HeldLocks locks, PageRef known) {
+        long[] words = known.block().words;
+        locks.stage(words, GibBlock.ONE_GIB_ENTRY);
+        locks.stage(words, rangeEntry(known.hpa()));
+        locks.stage(known.words(), known.at());
+    }
+
+    /** Stages the lock of an entry alone, as {@link #lockImplicit} takes it. */
+    public void stageImplicit(HeldLocks locks, PageRef known) {
+        locks.stage(known.words(), known.at());
+    }
+
+    /** Whether a walk to a 4K page, whose locks are held, ends at this entry and finds a type. */
+    @SuppressWarnings("ReferenceEquality") // the same entries, not equal ones
+    public boolean isStill(PageRef known, PageType type) {
+        long[] words = known.block().words;
+        PageType inner = dynamic ? PageType.PAMT : PageType.NDA;
+        return PamtEntry.typeCode(Cells.acquire(words, GibBlock.ONE_GIB_ENTRY))
+                        == PageType.NDA.code()
+                && PamtEntry.typeCode(Cells.acquire(words, rangeEntry(known.hpa()))) == inner.code()
+                && known.block().fourK.getAcquire(rangeInGib(known.hpa())) == known.words()
+                && known.is(type);
     }
 
     /**
@@ -292,7 +364,10 @@ public final class Pamt {
     public void promote(PageRef parent, @Pfn long owner) {
         int range = rangeInGib(parent.hpa());
         if (parent.level() == PageInfo.LEVEL_1G) {
-            fillRanges(parent, PamtEntry.of(PageType.NDA, 0));
+            freeChildren(parent.words());
+            if (dynamic) {
+                parent.writeSecond(0);
+            }
         } else if (dynamic) {
             releaseMetadataPage(page0(parent));
             releaseMetadataPage(page1(parent));
@@ -300,7 +375,7 @@ public final class Pamt {
             parent.block().fourK.setRelease(range, null);
         } else {
             long[] entries = Objects.requireNonNull(parent.block().fourK.getAcquire(range));
-            fill(entries, PamtEntry.of(PageType.NDA, 0));
+            freeChildren(entries);
         }
         parent.write(PamtEntry.of(PageType.REG, owner));
     }
@@ -418,11 +493,20 @@ public final class Pamt {
         }
     }
 
+    /** Makes the first 512 entries free; owner and epoch keep their values, as in the module. */
+    private static void freeChildren(long[] entries) {
+        for (int child = 0; child < Addresses.PAGES_PER_RANGE; child++) {
+            int at = PamtEntry.WORDS * child;
+            long owner = PamtEntry.owner(Cells.acquire(entries, at));
+            Cells.release(entries, at, PamtEntry.of(PageType.NDA, owner));
+        }
+    }
+
     private static void fillRanges(PageRef oneG, long word0) {
         long[] words = oneG.words();
         for (int range = 0; range < Addresses.PAGES_PER_RANGE; range++) {
             Cells.release(words, PamtEntry.WORDS * range + 1, 0);
-            Cells.release(words, PamtEntry.WORDS * range, word0);
+            Cells.release(words, PamtEntry.WORDS * range, word0 | SharexLock.SLOTTED);
         }
     }
 

@@ -3,6 +3,7 @@ package dev.seamlab.seam.pamt;
 
 import dev.seamlab.machine.Pfn;
 import dev.seamlab.seam.abi.PageType;
+import dev.seamlab.seam.lock.SharexLock;
 
 /**
  * Bits of a PAMT entry, two words (facts: module ABI sections 4.4 and 5.2).
@@ -12,6 +13,7 @@ import dev.seamlab.seam.abi.PageType;
  *                          +----------------+------+------+--------------+
  *                          | owner: TDR pfn | zero | type | SharexLock   |
  *                          +----------------+------+------+--------------+
+ *   Bit 21 is SharexLock.SLOTTED: set in all 1G and 2M entries, and of root pages.
  *   word 1, leaf:          | BEPOCH                                     |
  *
  *   word 0, 2M pair node:   63              28 27  21 20  16 15          0
@@ -36,7 +38,12 @@ final class PamtEntry {
     private PamtEntry() {}
 
     static long of(PageType type, @Pfn long owner) {
-        return ((long) type.code() << TYPE_SHIFT) | (owner << OWNER_SHIFT);
+        return ((long) type.code() << TYPE_SHIFT) | (owner << OWNER_SHIFT) | lockKind(type);
+    }
+
+    /** Every call on a TD or a vCPU shares the lock of its root page; other pages change hands. */
+    private static long lockKind(PageType type) {
+        return type == PageType.TDR || type == PageType.TDVPR ? SharexLock.SLOTTED : 0;
     }
 
     static int typeCode(long word0) {

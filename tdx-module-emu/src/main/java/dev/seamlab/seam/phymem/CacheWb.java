@@ -7,6 +7,7 @@ import static dev.seamlab.seam.abi.StatusCode.OPERAND_BUSY;
 import static dev.seamlab.seam.abi.StatusCode.OPERAND_INVALID;
 import static dev.seamlab.seam.abi.StatusCode.WBCACHE_RESUME_ERROR;
 
+import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.core.Call;
@@ -52,7 +53,7 @@ final class CacheWb implements LeafHandler {
             return WBCACHE_RESUME_ERROR.word();
         }
         while (!writeBack.step()) {
-            if (call.cpu().interruptPending()) {
+            if (state.interrupts().isPending(call.cpu(), Leaf.PHYMEM_CACHE_WB)) {
                 return INTERRUPTED_RESUMABLE.word();
             }
         }

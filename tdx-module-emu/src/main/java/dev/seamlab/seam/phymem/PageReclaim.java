@@ -72,8 +72,9 @@ final class PageReclaim implements LeafHandler {
         if (call.tdr().lifecycle() != LifecycleState.TEARDOWN) {
             return LIFECYCLE_STATE_INCORRECT.word();
         }
-        call.tdr().addChildren(-(1L << (9 * page.level())));
+        call.tdr().addChildren(call.cpu(), -(1L << (9 * page.level())));
         if (page.is(PageType.TDVPR)) {
+            Objects.requireNonNull(state.vcpus().get(page.pfn())).setGone();
             state.vcpus().put(page.pfn(), null);
         }
         return Status.SUCCESS;
@@ -87,6 +88,7 @@ final class PageReclaim implements LeafHandler {
         if (tdr.children() != 0) {
             return TD_ASSOCIATED_PAGES_EXIST.word();
         }
+        tdr.setGone();
         state.tds().put(page.pfn(), null);
         return Status.SUCCESS;
     }

@@ -64,6 +64,11 @@ public final class SeptCursor {
         return outcome;
     }
 
+    /** Whether the entry, as the walk read it, was neither locked nor wanted by a host call. */
+    public boolean isUnlocked() {
+        return (entry & (SeptEntry.LOCK | SeptEntry.HOST_PRIORITY)) == 0;
+    }
+
     /** The entry as last read, without its lock bits. */
     public long entry() {
         return entry & ~(SeptEntry.LOCK | SeptEntry.HOST_PRIORITY);

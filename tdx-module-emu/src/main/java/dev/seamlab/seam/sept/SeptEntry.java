@@ -78,6 +78,11 @@ public final class SeptEntry {
         return entry & ADDRESS & -PageInfo.sizeOf(level);
     }
 
+    /** The entry without what an interrupted ACCEPT of a large page keeps in the address bits. */
+    public static long withoutProgress(long entry, int level) {
+        return isLeaf(entry) ? (entry & ~ADDRESS) | leafHpa(entry, level) : entry;
+    }
+
     /** A leaf in a state that maps a page; accessible iff the state is MAPPED. */
     public static long leaf(@Hpa long hpa, SeptEntryState state) {
         long rights = state == SeptEntryState.MAPPED ? RWX : 0;

@@ -49,13 +49,16 @@ final class SysInfo implements LeafHandler {
         if (Long.compareUnsigned(bytes, SIZE) < 0) {
             return OPERAND_INVALID.with(Operand.RDX);
         }
+        // The module clears the first buffer before it looks at the second.
+        @Hpa long infoAt = state.addresses().withoutHkid(info);
+        state.memory().write(infoAt, new byte[SIZE], 0, SIZE);
         if (!state.addresses().isSharedBuffer(cmrs, MAX_CMRS * CMR_BYTES)) {
             return OPERAND_INVALID.with(Operand.R8);
         }
         if (Long.compareUnsigned(entries, MAX_CMRS) < 0) {
             return OPERAND_INVALID.with(Operand.R9);
         }
-        writeInfo(state.addresses().withoutHkid(info));
+        writeInfo(infoAt);
         writeCmrs(state.addresses().withoutHkid(cmrs));
         call.regs().rdx(SIZE).r9(MAX_CMRS);
         return Status.SUCCESS;
@@ -64,7 +67,6 @@ final class SysInfo implements LeafHandler {
     private void writeInfo(@Hpa long at) {
         PhysicalMemory memory = state.memory();
         ModuleProfile module = state.profile().module();
-        memory.write(at, new byte[SIZE], 0, SIZE);
         memory.writeInt(at + 4, 0x8086);
         memory.writeShort(at + 14, module.minor());
         memory.writeShort(at + 16, module.major());

@@ -23,6 +23,7 @@ public final class SysLeaves {
         table.accept(Leaf.SYS_RD, new SysRd(state, fields));
         table.accept(Leaf.SYS_RDALL, new SysRdAll(state, fields));
         table.accept(Leaf.SYS_INFO, new SysInfo(state));
+        table.accept(Leaf.SYS_SHUTDOWN, new SysShutdown(state));
         // Deprecated: always succeeds and does nothing.
         table.accept(Leaf.SYS_LP_SHUTDOWN, call -> Status.SUCCESS);
     }

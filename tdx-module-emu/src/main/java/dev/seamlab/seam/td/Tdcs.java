@@ -4,6 +4,7 @@ package dev.seamlab.seam.td;
 import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.seam.abi.OpState;
 import dev.seamlab.seam.abi.PageInfo;
+import dev.seamlab.seam.lock.SharexLock;
 import dev.seamlab.seam.sept.SeptTable;
 
 /**
@@ -34,7 +35,7 @@ public final class Tdcs {
 
     private final long[] locks = new long[64];
     private final int[] counters = new int[64];
-    private final TlbEpoch epoch = new TlbEpoch();
+    private final TlbEpoch epoch;
     private final TdControls controls = new TdControls();
     private final Measurement measurement = new Measurement();
     private final byte[] mrtd = new byte[Measurement.BYTES];
@@ -47,10 +48,14 @@ public final class Tdcs {
     /**
      * @param rootHpa TDCX page that serves as root of the Secure EPT
      * @param maxVcpus limit of the module
+     * @param cpus logical CPUs of the machine
      */
-    public Tdcs(long rootHpa, int maxVcpus) {
+    public Tdcs(long rootHpa, int maxVcpus, int cpus) {
+        this.epoch = new TlbEpoch(cpus);
         this.rootHpa = rootHpa;
         this.root = new SeptTable(rootHpa, PageInfo.LEVEL_512G);
+        locks[OP_STATE_LOCK] = SharexLock.SLOTTED;
+        locks[SEPT_TREE_LOCK] = SharexLock.SLOTTED;
         this.x2apicIds = new int[maxVcpus];
     }
 

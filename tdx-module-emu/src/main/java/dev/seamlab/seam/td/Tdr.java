@@ -2,6 +2,7 @@
 package dev.seamlab.seam.td;
 
 import dev.seamlab.machine.Hpa;
+import dev.seamlab.machine.LogicalCpu;
 import dev.seamlab.machine.Pfn;
 import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.seam.abi.LifecycleState;
@@ -24,15 +25,18 @@ public final class Tdr {
     private int tdcxCount;
     private LifecycleState lifecycle = LifecycleState.HKID_ASSIGNED;
     private boolean fatal;
+    private boolean gone;
     private long configuredPackages;
 
     // Counted by leaves that hold the TDR shared, hence atomic and off the object's cache line.
     private final long[] counters = new long[32];
+    private final CpuCounter childrenByCpu;
 
     // Set with the last of the TDCX pages that the minimum asks for.
     private @Nullable Tdcs tdcs;
 
-    public Tdr(@Hpa long hpa, int hkid, long[] uuid) {
+    public Tdr(@Hpa long hpa, int hkid, long[] uuid, int cpus) {
+        this.childrenByCpu = new CpuCounter(cpus);
         this.hpa = hpa;
         this.hkid = hkid;
         this.uuid = uuid.clone();
@@ -79,6 +83,16 @@ public final class Tdr {
         fatal = true;
     }
 
+    /** Whether the TDR page was reclaimed; for those who remember a TD from an earlier call. */
+    public boolean isGone() {
+        return gone;
+    }
+
+    /** The TDR page was reclaimed. */
+    public void setGone() {
+        gone = true;
+    }
+
     /** Bit per package on which the key is programmed. */
     public long configuredPackages() {
         return configuredPackages;
@@ -117,12 +131,16 @@ public final class Tdr {
 
     /** CHLDCNT: 4K units of every page owned by the TD, the TDR not counted. */
     public long children() {
-        return Cells.acquire(counters, CHILD_COUNT);
+        return Cells.acquire(counters, CHILD_COUNT) + childrenByCpu.sum();
     }
 
     /** Changes CHLDCNT; needs the TDR shared only. */
     public void addChildren(long pages) {
-        long before = Cells.getAndAdd(counters, CHILD_COUNT, pages);
-        assert before + pages >= 0 : "negative CHLDCNT";
+        Cells.getAndAdd(counters, CHILD_COUNT, pages);
+    }
+
+    /** The same for leaves of the fault path: without a word that all CPUs write. */
+    public void addChildren(LogicalCpu cpu, long pages) {
+        childrenByCpu.add(cpu.index(), pages);
     }
 }

@@ -28,6 +28,7 @@ public final class Tdvps {
     private final Tdr tdr;
     private final @Hpa long[] pages = new long[MAX_PAGES];
     private int pageCount = 1;
+    private boolean gone;
     private int index;
     private final int[] words = new int[32];
 
@@ -111,6 +112,16 @@ public final class Tdvps {
     /** Ends the association. */
     public void dissociate() {
         Cells.release(words, ASSOCIATED_CPU, NOT_ASSOCIATED);
+    }
+
+    /** Whether the TDVPR page was reclaimed; for those who remember a vCPU from an earlier call. */
+    public boolean isGone() {
+        return gone;
+    }
+
+    /** The TDVPR page was reclaimed; with the page exclusive. */
+    public void setGone() {
+        gone = true;
     }
 
     /** General-purpose registers of the guest. */

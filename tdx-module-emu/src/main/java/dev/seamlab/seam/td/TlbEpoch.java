@@ -2,6 +2,7 @@
 package dev.seamlab.seam.td;
 
 import dev.seamlab.machine.sched.Cells;
+import dev.seamlab.seam.lock.SharexLock;
 
 /**
  * TLB tracking of a TD: the epoch, and how many vCPUs run that entered in even and odd epochs
@@ -12,10 +13,20 @@ public final class TlbEpoch {
     public static final int LOCK = 0;
 
     private static final int EPOCH = 16;
-    private static final int REFCOUNT = 32;
-    private static final int SPACING = 16;
 
-    private final long[] words = new long[80];
+    private final long[] words = new long[48];
+
+    // REFCOUNT of even and odd epochs. A vCPU leaves on the logical CPU on which it entered, so
+    // each
+    // CPU's share is never below zero, and the sum is zero only if every share is.
+    private final CpuCounter even;
+    private final CpuCounter odd;
+
+    TlbEpoch(int cpus) {
+        words[LOCK] = SharexLock.SLOTTED;
+        even = new CpuCounter(cpus);
+        odd = new CpuCounter(cpus);
+    }
 
     /** Words that hold the epoch lock. */
     public long[] words() {
@@ -34,18 +45,24 @@ public final class TlbEpoch {
 
     /** REFCOUNT of even (0) or odd (1) epochs. */
     public long running(int parity) {
-        return Cells.acquire(words, REFCOUNT + SPACING * parity);
+        return counter(parity).sum();
     }
 
-    /** A vCPU enters in an epoch; with the epoch lock shared. */
-    public void enter(long epoch) {
-        Cells.getAndAdd(words, REFCOUNT + SPACING * (int) (epoch & 1), 1);
+    /**
+     * A vCPU enters in an epoch; with the epoch lock shared. TRACK, which owns that lock, sees the
+     * reader or, once the reader has left, the count.
+     */
+    public void enter(int cpu, long epoch) {
+        counter((int) epoch & 1).add(cpu, 1);
     }
 
-    /** A vCPU that entered in an epoch leaves. */
-    public void leave(long epoch) {
-        long before = Cells.getAndAdd(words, REFCOUNT + SPACING * (int) (epoch & 1), -1);
-        assert before > 0 : "more exits than entries";
+    /** A vCPU that entered in an epoch leaves, on the same CPU. */
+    public void leave(int cpu, long epoch) {
+        counter((int) epoch & 1).add(cpu, -1);
+    }
+
+    private CpuCounter counter(int parity) {
+        return parity == 0 ? even : odd;
     }
 
     /** Starts the next epoch, unless vCPUs of the one before the current still run. */

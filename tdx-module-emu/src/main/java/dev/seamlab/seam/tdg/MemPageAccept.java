@@ -46,6 +46,12 @@ final class MemPageAccept implements TdcallHandler {
                     ? PAGE_ALREADY_ACCEPTED.withDetail(sept.level())
                     : cpu.exitAtEntry(gpa, ExitReason.EXTENDED_ACCEPT, level);
         }
+        if (GuestOperands.isFree(sept.entry()) && sept.isUnlocked()) {
+            // Nothing to work on: locking the entry, seeing this and unlocking it again would be
+            // the
+            // same to everybody else.
+            return cpu.exitAtEntry(gpa, ExitReason.EXTENDED_ACCEPT, level);
+        }
         int lock = sept.lockAsGuest();
         if (lock != SharexLock.TAKEN) {
             return GuestOperands.busy(lock, Operand.RCX);

@@ -26,6 +26,9 @@ final class VcpuAssociation {
 
     /** Associates with a CPU. Returns false if the vCPU is associated with another one. */
     boolean associate(Tdvps vcpu, Tdcs tdcs, LogicalCpu cpu) {
+        if (vcpu.associatedCpu() == cpu.index()) {
+            return true; // as at every entry but the first; only this CPU could end it
+        }
         if (vcpu.associate(cpu.index())) {
             tdcs.addAssociatedVcpus(1);
             vcpu.context().newlyAssociated(true);

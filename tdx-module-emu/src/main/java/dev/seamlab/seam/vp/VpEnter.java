@@ -63,11 +63,7 @@ final class VpEnter implements LeafHandler {
         if ((operand & ~(TDVPR | HOST_RECOVERABILITY_HINT | RESUME_L1)) != 0) {
             return OPERAND_INVALID.with(Operand.RCX);
         }
-        long status = tds.byTdvpr(call, operand & TDVPR, Operand.RCX, false, false);
-        if (status != Status.SUCCESS) {
-            return status;
-        }
-        status = tds.checkState(call, Leaf.VP_ENTER, true);
+        long status = find(call, operand & TDVPR);
         if (status != Status.SUCCESS) {
             return status;
         }
@@ -92,6 +88,14 @@ final class VpEnter implements LeafHandler {
         GuestCpu.complete(vcpu, call.regs(), hint);
         cpus[call.cpu().index()].run(call, state.machine().guestAt(vcpu.hpa()));
         return call.regs().rax();
+    }
+
+    private long find(Call call, long tdvpr) {
+        if (tds.vcpuAgain(call, Leaf.VP_ENTER, tdvpr)) {
+            return Status.SUCCESS;
+        }
+        long status = tds.byTdvpr(call, tdvpr, Operand.RCX, false, false);
+        return status == Status.SUCCESS ? tds.checkState(call, Leaf.VP_ENTER, true) : status;
     }
 
     /**
@@ -123,7 +127,7 @@ final class VpEnter implements LeafHandler {
             return false;
         }
         long epoch = tracking.epoch();
-        tracking.enter(epoch);
+        tracking.enter(call.cpu().index(), epoch);
         call.tdvps().context().epoch(epoch);
         call.tdvps().context().newlyAssociated(false);
         call.locks().release(tracking.words(), TlbEpoch.LOCK);
