@@ -37,8 +37,10 @@ final class SeamcallRing {
         /**
          * One call.
          *
-         * @param input registers on the way in; valid until this returns, as is output
-         * @param began and ended: on the clock of the scheduling seam, in nanoseconds
+         * @param input registers on the way in; valid until this returns
+         * @param output registers on the way out; valid until this returns
+         * @param began when, in nanoseconds on the clock of the scheduling seam
+         * @param ended when, on the same clock
          */
         void call(int cpu, Registers input, Registers output, long began, long ended);
     }

@@ -4,6 +4,9 @@ package dev.seamlab.control;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import com.google.longrunning.Operation;
+import com.google.longrunning.OperationsGrpc;
+import com.google.longrunning.WaitOperationRequest;
 import com.google.protobuf.Any;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
@@ -11,9 +14,12 @@ import com.google.rpc.BadRequest;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.StatusCode;
 import dev.seamlab.v1.CreateSandboxRequest;
+import dev.seamlab.v1.CreateTrustDomainRequest;
 import dev.seamlab.v1.DecodeStatusRequest;
 import dev.seamlab.v1.DecodedStatus;
 import dev.seamlab.v1.DeleteSandboxRequest;
+import dev.seamlab.v1.DeleteTrustDomainRequest;
+import dev.seamlab.v1.GuestProgram;
 import dev.seamlab.v1.HostGrpc;
 import dev.seamlab.v1.LeafInfo;
 import dev.seamlab.v1.LeafSelector;
@@ -27,6 +33,8 @@ import dev.seamlab.v1.SeamcallRecord;
 import dev.seamlab.v1.SeamcallRequest;
 import dev.seamlab.v1.SeamcallResponse;
 import dev.seamlab.v1.SeamcallsGrpc;
+import dev.seamlab.v1.TrustDomain;
+import dev.seamlab.v1.TrustDomainsGrpc;
 import dev.seamlab.v1.WatchSeamcallsRequest;
 import dev.seamlab.v1.WatchSeamcallsResponse;
 import dev.seamlab.v1.WriteMemoryRequest;
@@ -353,6 +361,71 @@ class SeamcallsServiceTest {
         assertThat(log.next().getCallsCount()).isZero();
         delete(name);
         assertThat(log.hasNext()).isFalse();
+    }
+
+    @Test
+    void call_thatRunsAGuestWithoutEnd_leavesItsCpuWhenTheClientGivesUp() {
+        Context.CancellableContext watching = Context.current().withCancellation();
+        SeamcallRecord[] init = new SeamcallRecord[1];
+        watching.run(() -> {
+            Iterator<WatchSeamcallsResponse> log =
+                    stub().watchSeamcalls(
+                                    WatchSeamcallsRequest.newBuilder()
+                                            .addLeaves("TDH.VP.INIT")
+                                            .build());
+            assertThat(log.next().getCallsCount()).isZero();
+            var _ =
+                    finished(
+                            TrustDomainsGrpc.newBlockingStub(channel).createTrustDomain(endless()));
+            init[0] = log.next().getCalls(0);
+        });
+        watching.cancel(null);
+        int cpu = init[0].getCpu();
+        SeamcallRequest enter =
+                SeamcallRequest.newBuilder()
+                        .setCpu(cpu)
+                        .setLeaf(LeafSelector.newBuilder().setName("TDH.VP.ENTER"))
+                        .setRegisters(Registers.newBuilder().setRcx(init[0].getInput().getRcx()))
+                        .build();
+        StatusRuntimeException gaveUp =
+                failure(() -> stub().withDeadlineAfter(500, TimeUnit.MILLISECONDS).call(enter));
+        assertThat(gaveUp.getStatus().getCode()).isEqualTo(Status.Code.DEADLINE_EXCEEDED);
+        assertThat(stub().call(sysRd("").setCpu(cpu).build()).getStatus().getName())
+                .isEqualTo("SUCCESS");
+        var _ =
+                finished(
+                        TrustDomainsGrpc.newBlockingStub(channel)
+                                .deleteTrustDomain(
+                                        DeleteTrustDomainRequest.newBuilder()
+                                                .setName("trustDomains/endless")
+                                                .build()));
+    }
+
+    private static CreateTrustDomainRequest endless() {
+        return CreateTrustDomainRequest.newBuilder()
+                .setTrustDomainId("endless")
+                .setTrustDomain(
+                        TrustDomain.newBuilder()
+                                .setMemoryBytes(16 << 20)
+                                .setVcpuCount(1)
+                                .setGuestProgram(
+                                        GuestProgram.newBuilder()
+                                                .setText("loop 1000000000000 { spin 1 }")))
+                .build();
+    }
+
+    private Operation finished(Operation operation) {
+        Operation done =
+                operation.getDone()
+                        ? operation
+                        : OperationsGrpc.newBlockingStub(channel)
+                                .waitOperation(
+                                        WaitOperationRequest.newBuilder()
+                                                .setName(operation.getName())
+                                                .build());
+        assertThat(done.getDone()).isTrue();
+        assertThat(done.hasError()).as(done.getError().toString()).isFalse();
+        return done;
     }
 
     private static final class Answers implements StreamObserver<SeamcallResponse> {
