@@ -17,9 +17,8 @@ FROM eclipse-temurin:25-jre
 WORKDIR /opt/seamlab
 COPY --from=build /src/vmm/target/quarkus-app/ ./
 USER 10001:10001
-# Inside a container, "only this host" would be nobody.
-ENV QUARKUS_GRPC_SERVER_HOST=0.0.0.0 \
-    QUARKUS_HTTP_HOST=0.0.0.0
 # gRPC; metrics over HTTP.
 EXPOSE 9870 9871
 ENTRYPOINT ["java", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-jar", "quarkus-run.jar"]
+# Inside a container, "only this host" would be nobody. Other commands work too: docker run --rm seamlab demo
+CMD ["serve", "--host=0.0.0.0"]
