@@ -8,6 +8,7 @@ import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gfn;
 import dev.seamlab.machine.Pfn;
+import dev.seamlab.machine.sched.Waits;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
@@ -105,10 +106,16 @@ public final class Teardown {
     private void writeBackCaches(int packageIndex) {
         HostCpu cpu = vm.claimOnPackage(packageIndex);
         try {
-            long status = host.tdh().phymem().cacheWb(cpu, false);
-            while (StatusCode.INTERRUPTED_RESUMABLE.matches(status)) {
-                cpu.logical().acknowledgeInterrupt();
-                status = host.tdh().phymem().cacheWb(cpu, true);
+            boolean resume = false;
+            long status = host.tdh().phymem().cacheWb(cpu, resume);
+            while (isUnfinished(status)) {
+                if (StatusCode.INTERRUPTED_RESUMABLE.matches(status)) {
+                    cpu.logical().acknowledgeInterrupt();
+                    resume = true;
+                } else {
+                    Waits.pause();
+                }
+                status = host.tdh().phymem().cacheWb(cpu, resume);
             }
             if (status != Status.SUCCESS) {
                 complain(Leaf.PHYMEM_CACHE_WB, status);
@@ -116,6 +123,12 @@ public final class Teardown {
         } finally {
             vm.release(cpu);
         }
+    }
+
+    /** Interrupted, or busy with somebody else's call: repeated (facts: module ABI section 7.5). */
+    private static boolean isUnfinished(long status) {
+        return StatusCode.INTERRUPTED_RESUMABLE.matches(status)
+                || StatusCode.OPERAND_BUSY.matches(status);
     }
 
     private boolean leakKeyId(Leaf leaf, long status) {

@@ -120,7 +120,11 @@ final class TdBuilder {
         if (result != Errno.OK) {
             return refusal("KVM_TDX_FINALIZE_VM", result, "");
         }
-        mrtd = readMrtd();
+        long[] words = vm.readFields(FIELD_MRTD, MRTD_WORDS);
+        if (words.length != MRTD_WORDS) {
+            return refusal("reading MRTD", Errno.EIO, "");
+        }
+        mrtd = hex(words);
         for (KvmVcpu vcpu : vcpus) {
             ProgramRunner runner =
                     new ProgramRunner(
@@ -169,10 +173,10 @@ final class TdBuilder {
         };
     }
 
-    private String readMrtd() {
+    private static String hex(long[] words) {
         StringBuilder text = new StringBuilder();
         HexFormat hex = HexFormat.of();
-        for (long word : vm.readFields(FIELD_MRTD, MRTD_WORDS)) {
+        for (long word : words) {
             text.append(hex.toHexDigits(Long.reverseBytes(word)));
         }
         return text.toString();
