@@ -80,16 +80,34 @@ class HostLifecycle {
         return lastFindings;
     }
 
-    /** What is wrong, and whether something was under way that may explain it. */
+    /**
+     * What is wrong on a host at rest.
+     *
+     * <p>Refused while a trust domain runs or changes. The auditor asks the module for metadata
+     * page by page, and each question shares locks that PAMT.REMOVE or a zap wants alone: their
+     * BUSY would make the host leak a pair or give a trust domain up. What begins during the audit
+     * is not held off; the report says that it did.
+     */
     AuditReport audit() {
-        boolean before = somethingMoves();
+        List<String> moving = moving();
+        if (!moving.isEmpty()) {
+            throw Rejection.precondition(
+                    "NOT_AT_REST",
+                    "host",
+                    "an audit needs a host at rest: pause or stop "
+                            + String.join(", ", moving)
+                            + " first");
+        }
         List<Finding> findings = vmm.audit();
         lastFindings = findings.size();
-        return HostMapper.toProto(findings, before || somethingMoves());
+        return HostMapper.toProto(findings, !moving().isEmpty());
     }
 
-    private boolean somethingMoves() {
-        return vmm.list().stream().anyMatch(td -> !AT_REST.contains(td.state()));
+    private List<String> moving() {
+        return vmm.list().stream()
+                .filter(td -> !AT_REST.contains(td.state()))
+                .map(td -> TrustDomainName.of(td.id()))
+                .toList();
     }
 
     void stop(@Observes ShutdownEvent event, Watches watches, SeamcallWatches log) {

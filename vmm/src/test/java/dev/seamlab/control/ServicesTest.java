@@ -122,6 +122,19 @@ class ServicesTest {
     }
 
     @Test
+    void audit_whileATrustDomainRuns_isRefusedUntilItIsPaused() {
+        String name = create("busy", FOR_EVER).getName();
+        start(name);
+        StatusRuntimeException refused =
+                refused(() -> host().runAudit(RunAuditRequest.getDefaultInstance()));
+        assertThat(refused.getStatus().getCode()).isEqualTo(Status.Code.FAILED_PRECONDITION);
+        assertThat(refused.getStatus().getDescription()).contains(name).contains("pause or stop");
+        tds().pauseTrustDomain(PauseTrustDomainRequest.newBuilder().setName(name).build());
+        assertThat(host().runAudit(RunAuditRequest.getDefaultInstance()).getFindingsList())
+                .isEmpty();
+    }
+
+    @Test
     void create_withStart_isRunningWhenTheOperationIsDone() throws Exception {
         Operation done =
                 await(
