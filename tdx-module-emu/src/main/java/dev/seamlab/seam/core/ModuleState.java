@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.seam.core;
 
+import dev.seamlab.machine.Hpa;
 import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.PhysicalMemory;
 import dev.seamlab.machine.SparsePages;
@@ -34,6 +35,9 @@ public final class ModuleState {
     /** Index of the lock of a package's key programming port in {@link #locks}, plus package. */
     public static final int KEY_PORT_LOCK = 16;
 
+    /** The host wants no record of a fatal error. */
+    public static final long NO_RECORD = -1;
+
     private static final int TD_SERIAL = 48;
     private static final int TDS_BEING_BUILT = 56;
     private static final int BUSY_SPACING = 16;
@@ -59,6 +63,7 @@ public final class ModuleState {
     private volatile Pamt pamt = new Pamt(List.of(), false);
 
     // guarded by the global lock
+    private @Hpa long fatalErrorRecord = NO_RECORD;
     private int globalHkid;
     private long configuredPackages;
 
@@ -125,6 +130,16 @@ public final class ModuleState {
     /** Moves on. */
     public void sysState(SysState next) {
         Cells.release(words, SYS_STATE, next.ordinal());
+    }
+
+    /** Where the host wants a fatal error recorded, or {@link #NO_RECORD}. */
+    public @Hpa long fatalErrorRecord() {
+        return fatalErrorRecord;
+    }
+
+    /** SYS.INIT said where. */
+    public void fatalErrorRecord(@Hpa long address) {
+        fatalErrorRecord = address;
     }
 
     /** Whether SYS.LP.INIT ran on a CPU. */

@@ -14,9 +14,8 @@ import dev.seamlab.seam.core.SysState;
 
 /**
  * TDH.SYS.INIT, once per machine (facts: section 1.4). The platform checks of the real module have
- * nothing to find here: an emulated CPU is what its profile says. Version 1 takes a notification
- * configuration in R8; the model knows none, so R8 must be zero (a guess, the facts give no
- * layout).
+ * nothing to find here: an emulated CPU is what its profile says. Version 1 takes {@link
+ * Diagnostics} in R8.
  */
 final class SysInit implements LeafHandler {
     private final ModuleState state;
@@ -29,10 +28,10 @@ final class SysInit implements LeafHandler {
     public long execute(Call call) {
         long rcx = call.regs().rcx();
         long r8 = call.regs().r8();
+        call.regs().rcx(0).rdx(0).r8(0).r9(0).r10(0);
         if (call.version() > 1) {
             return OPERAND_INVALID.with(Operand.RAX);
         }
-        call.regs().rcx(0).rdx(0).r8(0).r9(0).r10(0);
         if (!call.locks().exclusive(state.locks(), ModuleState.GLOBAL_LOCK)) {
             return SYS_BUSY.word();
         }
@@ -42,8 +41,11 @@ final class SysInit implements LeafHandler {
         if (state.sysState() != SysState.SYSINIT_PENDING) {
             return SYS_INIT_NOT_PENDING.word();
         }
-        if (call.version() == 1 && r8 != 0) {
-            return OPERAND_INVALID.with(Operand.R8);
+        if (call.version() == 1) {
+            if (!Diagnostics.isValid(r8, state.addresses())) {
+                return OPERAND_INVALID.with(Operand.R8);
+            }
+            state.fatalErrorRecord(Diagnostics.record(r8, state.addresses()));
         }
         state.sysState(SysState.SYSINIT_DONE);
         return Status.SUCCESS;

@@ -10,6 +10,7 @@ import dev.seamlab.seam.core.Call;
 import dev.seamlab.seam.core.LeafHandler;
 import dev.seamlab.seam.core.ModuleState;
 import dev.seamlab.seam.core.SysState;
+import java.util.Arrays;
 
 /** TDH.SYS.LP.INIT, once per logical CPU, on many at the same time (facts: section 1.4). */
 final class SysLpInit implements LeafHandler {
@@ -31,7 +32,17 @@ final class SysLpInit implements LeafHandler {
         if (state.isInitialised(call.cpu().index())) {
             return SYS_LP_INIT_DONE.word();
         }
+        clearRecord(call);
         state.initialised(call.cpu().index());
         return Status.SUCCESS;
+    }
+
+    /** The record of a fatal error says that there was none. */
+    private void clearRecord(Call call) {
+        long record = state.fatalErrorRecord();
+        if (record != ModuleState.NO_RECORD) {
+            Arrays.fill(call.buffer(), 0, Diagnostics.RECORD_BYTES, (byte) 0);
+            state.memory().write(record, call.buffer(), 0, Diagnostics.RECORD_BYTES);
+        }
     }
 }

@@ -36,7 +36,7 @@ class ReferenceTracesTest {
     @ParameterizedTest
     @MethodSource("traces")
     void trace_everyRegisterOfEveryStep_asTheReferenceModule(Path file) {
-        VectorReplay replay = new VectorReplay(VectorFile.of(file));
+        VectorReplay replay = new VectorReplay(VectorFile.of(file), leaf -> true, true);
 
         assertThat(replay.run(SHOWN)).isEmpty();
     }
