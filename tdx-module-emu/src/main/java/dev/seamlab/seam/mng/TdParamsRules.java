@@ -179,9 +179,17 @@ final class TdParamsRules {
     }
 
     /**
-     * Event filters: 8 bytes each, strictly ascending (layout: event select 7:0, umask 23:8,
-     * negative 24, umask mask 47:32; a guess where the facts are silent). The model has no
+     * Event filters: 8 bytes each, strictly ascending by unit mask, then event. The model has no
      * performance counters, so that it only checks them.
+     *
+     * <pre>
+     *    63        48 47     32   31     30      8 7        0
+     *   +------------+---------+--------+---------+----------+
+     *   | mask: ones | umask   | negate | 0       | event    |
+     *   +------------+---------+--------+---------+----------+
+     * </pre>
+     *
+     * Only plain filters with a unit mask of 8 bits are known.
      */
     private long checkEventFilters(long info) {
         int count = (int) info & 0xFFF;
@@ -195,15 +203,13 @@ final class TdParamsRules {
         long previous = -1;
         for (int i = 0; i < count; i++) {
             long filter = state.memory().readLong(at + (long) Long.BYTES * i);
+            long unitMask = filter >>> 32 & 0xFFFF;
             boolean valid =
-                    (filter >>> 8 & 0xFFFF) <= 0xFF
-                            && (filter >>> 24 & 0xFF) == 0
-                            && (filter >>> 32 & 0xFFFF) == 0xFFFF
-                            && filter >>> 48 == 0;
+                    (filter & 0xFFFF_FF00L) == 0 && unitMask <= 0xFF && filter >>> 48 == 0xFFFF;
             if (!valid) {
                 return EVENT_FILTER_INVALID.withDetail(i);
             }
-            long key = filter & 0xFFFF;
+            long key = unitMask << 8 | (filter & 0xFF);
             if (key <= previous) {
                 return EVENT_FILTER_ORDER_INVALID.withDetail(i);
             }
