@@ -15,6 +15,7 @@ package dev.seamlab.seam.guest;
  */
 final class Injection {
     static final long NONE = 0;
+    static final long NMI = 0x8000_0202L;
     static final long INVALID_OPCODE = 0x8000_0306L;
     static final long DOUBLE_FAULT = 0x8000_0B08L;
     static final long GENERAL_PROTECTION = 0x8000_0B0DL;

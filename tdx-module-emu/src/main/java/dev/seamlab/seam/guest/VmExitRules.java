@@ -36,6 +36,8 @@ enum VmExitRules {
     EPT_MISCONFIGURATION,
     /** A guest-side leaf. */
     TDCALL,
+    /** The guest can take an NMI now. */
+    NMI_WINDOW,
     /** Ends the TD. */
     UNEXPECTED;
 
@@ -83,6 +85,7 @@ enum VmExitRules {
         rows(EPT_VIOLATION, 48);
         rows(EPT_MISCONFIGURATION, 49);
         rows(TDCALL, 77);
+        rows(NMI_WINDOW, 8);
     }
 
     /** The row of a basic exit reason. */

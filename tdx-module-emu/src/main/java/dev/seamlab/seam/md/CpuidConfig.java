@@ -150,6 +150,12 @@ public final class CpuidConfig {
         return low | (long) bits(r, 2 * half + 1) << 32;
     }
 
+    /** Bits of a register that the host decides about, directly or by allowing them. */
+    static int hostBits(int row, int register) {
+        Row r = ROWS.get(row);
+        return r.direct.get(register) | r.allowed.get(register);
+    }
+
     /** Checks CPUID_VALUES of TD_PARAMS and works out what the guest will see. */
     public static Result apply(
             byte[] params, long configFlags, boolean migratable, int physicalBits) {
@@ -183,6 +189,9 @@ public final class CpuidConfig {
                 if (virtualMaxPa < 0) {
                     return refused(0);
                 }
+                boolean maxGpa = (configFlags & TdConfig.FLAG_MAXGPA_VIRT) != 0;
+                int width = maxGpa ? physicalBits : virtualMaxPa;
+                seen[EAX] = (seen[EAX] & ~0xFF) | width;
             }
             if (row.leaf == TOPOLOGY_LEAF) {
                 topology[row.subleaf] = seen[ECX];
@@ -213,8 +222,8 @@ public final class CpuidConfig {
     private static int virtualMaxPa(int asked, long flags, int physicalBits) {
         boolean wide = (flags & TdConfig.FLAG_GPAW) != 0;
         int widest = Math.min(physicalBits, wide ? 52 : NARROW_GPA_BITS);
-        boolean maxGpa = (flags >>> 4 & 1) != 0;
-        boolean maxPa = (flags >>> 3 & 1) != 0;
+        boolean maxGpa = (flags & TdConfig.FLAG_MAXGPA_VIRT) != 0;
+        boolean maxPa = (flags & TdConfig.FLAG_MAXPA_VIRT) != 0;
         if (maxGpa) {
             return widest;
         }

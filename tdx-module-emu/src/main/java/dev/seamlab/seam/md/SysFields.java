@@ -84,6 +84,44 @@ public final class SysFields {
         return catalog;
     }
 
+    /** The fields as host or guest may see them; nobody writes them. */
+    public FieldView view(FieldAccess access) {
+        return new View(access);
+    }
+
+    /** A list of the fields that host or guest may see. */
+    public FieldListWriter list(FieldAccess access, byte[] buffer) {
+        return new FieldListWriter(catalog, this::value, access, buffer);
+    }
+
+    private final class View implements FieldView {
+        private final FieldAccess access;
+
+        View(FieldAccess access) {
+            this.access = access;
+        }
+
+        @Override
+        public FieldCatalog catalog() {
+            return catalog;
+        }
+
+        @Override
+        public FieldAccess access() {
+            return access;
+        }
+
+        @Override
+        public long value(int row, int element) {
+            return SysFields.this.value(row, element);
+        }
+
+        @Override
+        public long store(int row, int element, long value, long written) {
+            throw new AssertionError("nobody writes global fields");
+        }
+    }
+
     /** Value of an element. */
     public long value(int row, int element) {
         GlobalField field = rows.get(row);
