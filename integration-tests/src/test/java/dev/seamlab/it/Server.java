@@ -12,6 +12,7 @@ import dev.seamlab.v1.DeleteTrustDomainRequest;
 import dev.seamlab.v1.GetMemoryReportRequest;
 import dev.seamlab.v1.GetTrustDomainRequest;
 import dev.seamlab.v1.GuestProgram;
+import dev.seamlab.v1.AuditGrpc;
 import dev.seamlab.v1.HostGrpc;
 import dev.seamlab.v1.MemoryReport;
 import dev.seamlab.v1.SeamcallsGrpc;
@@ -112,6 +113,10 @@ final class Server implements AutoCloseable {
 
     TrustDomainsGrpc.TrustDomainsBlockingStub trustDomains() {
         return TrustDomainsGrpc.newBlockingStub(channel).withDeadlineAfter(60, TimeUnit.SECONDS);
+    }
+
+    AuditGrpc.AuditBlockingStub audit() {
+        return AuditGrpc.newBlockingStub(channel).withDeadlineAfter(60, TimeUnit.SECONDS);
     }
 
     HostGrpc.HostBlockingStub host() {

@@ -60,4 +60,14 @@ public interface GuestMode {
      * @param interruptionInfo VMX interruption information, or 0
      */
     Outcome vmExit(int reason, long qualification, @Gpa long gpa, long interruptionInfo);
+
+    /**
+     * Names the instruction that the next calls belong to. A guest need not; but where one
+     * instruction touches several pages, only it knows that they are one, and the module looks at
+     * how often the same instruction cannot get on. Once a guest has named an instruction it is
+     * asked to name them all.
+     *
+     * @param pointer any number; two instructions in a row have different ones
+     */
+    void instructionPointer(long pointer);
 }

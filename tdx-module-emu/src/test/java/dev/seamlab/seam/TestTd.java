@@ -21,6 +21,10 @@ public final class TestTd {
     private final long tdvpr;
 
     private TestTd(TestModule module) {
+        this(module, 0, 0, PageInfo.LEVEL_512G + 1);
+    }
+
+    private TestTd(TestModule module, long attributes, long configFlags, int levels) {
         this.module = module;
         if (module.module().view().dynamicPamt()) {
             back(TestModule.BASE, 0);
@@ -32,7 +36,7 @@ public final class TestTd {
         for (int i = 0; i < 6; i++) {
             ok(Leaf.MNG_ADDCX, page(), tdr, 0);
         }
-        ok(Leaf.MNG_INIT, tdr, params(), 0);
+        ok(Leaf.MNG_INIT, tdr, params(attributes, configFlags, levels), 0);
         tdvpr = page();
         ok(Leaf.VP_CREATE, tdvpr, tdr, 0);
         for (int i = 0; i < 5; i++) {
@@ -46,6 +50,21 @@ public final class TestTd {
         TestTd td = new TestTd(module);
         td.ok(Leaf.MR_FINALIZE, td.tdr, 0, 0);
         return td;
+    }
+
+    /** Being built: nothing is tracked yet. */
+    public static TestTd building(TestModule module) {
+        return new TestTd(module);
+    }
+
+    /**
+     * Being built, with a configuration.
+     *
+     * @param levels levels of the Secure EPT, 4 or 5
+     */
+    public static TestTd building(
+            TestModule module, long attributes, long configFlags, int levels) {
+        return new TestTd(module, attributes, configFlags, levels);
     }
 
     public long tdr() {
@@ -81,19 +100,22 @@ public final class TestTd {
                 page + Addresses.PAGE_SIZE);
     }
 
-    private long page() {
+    /** A fresh page. */
+    public long page() {
         long page = nextPage;
         nextPage += Addresses.PAGE_SIZE;
         return page;
     }
 
-    private long params() {
+    private long params(long attributes, long configFlags, int levels) {
         var memory = module.machine().memory();
         long at = TestModule.BUFFER + 0x2000;
         memory.write(at, new byte[TdParams.SIZE], 0, TdParams.SIZE);
         memory.writeLong(at + TdParams.XFAM, 0x3);
         memory.writeShort(at + TdParams.MAX_VCPUS, 4);
-        memory.writeLong(at + TdParams.EPTP_CONTROLS, TdParams.eptpControls(4));
+        memory.writeLong(at + TdParams.ATTRIBUTES, attributes);
+        memory.writeLong(at + TdParams.CONFIG_FLAGS, configFlags);
+        memory.writeLong(at + TdParams.EPTP_CONTROLS, TdParams.eptpControls(levels));
         memory.writeShort(at + TdParams.TSC_FREQUENCY, 84);
         return at;
     }

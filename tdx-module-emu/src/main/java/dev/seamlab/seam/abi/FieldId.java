@@ -32,6 +32,11 @@ public final class FieldId {
         return (int) (id & 0xFF_FFFF);
     }
 
+    /** The same identifier with another field code. */
+    public static long withCode(long id, int code) {
+        return (id & ~0xFF_FFFFL) | code;
+    }
+
     /** Class, bits 61:56. */
     public static int fieldClass(long id) {
         return (int) (id >>> 56) & 0x3F;

@@ -37,9 +37,13 @@ import org.jspecify.annotations.Nullable;
  * of reach at once. What TLB tracking protects on hardware it protects here as well, because a page
  * that a guest instruction has found is not removed before the vCPU has left its epoch.
  *
- * <p>There is no instruction pointer either. A guest restarts an instruction by executing it again,
- * and the zero-step mitigation, which counts EPT violations at one instruction pointer, is not
- * modelled.
+ * <p>There is no instruction pointer either; a guest restarts an instruction by executing it again.
+ * The zero-step mitigation, which counts EPT violations at one instruction pointer, takes for the
+ * same instruction a memory access that left guest mode and is executed again, same address and
+ * same kind, with nothing executed in between. Whatever completes, raises an exception or is
+ * another access has moved the instruction pointer, and so has an exit that guest code reports by
+ * itself. A guest whose instructions touch several pages names them, see {@link
+ * #instructionPointer}.
  */
 public final class GuestCpu implements GuestMode {
     /**
@@ -92,6 +96,14 @@ public final class GuestCpu implements GuestMode {
     private @Nullable Call call;
     private boolean inside;
 
+    // Whether the guest's next instruction executes: inside, and no exception waits to be
+    // delivered.
+    private boolean executes;
+
+    // Whether the guest has got on since the entry; and where it stood then, if it says so.
+    private boolean progressed;
+    private long entryInstruction;
+
     // How the last instruction ended that did not complete, and what was injected instead.
     private Outcome outcome = Outcome.DONE;
     private long injected = Injection.NONE;
@@ -109,10 +121,16 @@ public final class GuestCpu implements GuestMode {
      *
      * <p>A vCPU to which no guest is bound has nothing to execute: it leaves at once, as if an
      * external interrupt had come.
+     *
+     * @param deliverException whether a virtualization exception, whose information the vCPU has,
+     *     comes before the first instruction
      */
-    public void run(Call entry, @Nullable GuestContext guest) {
+    public void run(Call entry, @Nullable GuestContext guest, boolean deliverException) {
         call = entry;
         inside = true;
+        executes = !deliverException;
+        progressed = false;
+        entryInstruction = entry.tdvps().context().instruction();
         injected = Injection.NONE;
         try {
             if (guest == null) {
@@ -126,6 +144,7 @@ public final class GuestCpu implements GuestMode {
                 // The guest program is broken; its vCPU leaves so that the TD can be torn down.
                 interrupted();
             }
+            executes = false;
             pages.leave();
             call = null;
         }
@@ -190,19 +209,46 @@ public final class GuestCpu implements GuestMode {
 
     @Override
     public Outcome tdcall() {
-        return vmExit(ExitReason.TDCALL, 0, 0, 0);
+        return executes ? handleExit(ExitReason.TDCALL, 0, 0, 0) : withheld();
     }
 
     @Override
     public Outcome vmExit(int reason, long qualification, @Gpa long gpa, long interruptionInfo) {
-        if (!inside) {
-            return Outcome.EXITED;
+        if (!executes) {
+            return withheld();
         }
+        progressed = true;
+        return handleExit(reason, qualification, gpa, interruptionInfo);
+    }
+
+    @Override
+    public void instructionPointer(long pointer) {
+        context().instruction(pointer);
+    }
+
+    /** An instruction that does not execute: its vCPU has left, or an exception comes first. */
+    private Outcome withheld() {
+        if (!inside) {
+            outcome = Outcome.EXITED;
+        } else {
+            executes = true;
+            inject(Injection.VIRTUALIZATION_EXCEPTION, Outcome.VIRTUALIZATION_EXCEPTION);
+        }
+        return outcome;
+    }
+
+    /** A VM exit: what the module makes of it. */
+    private Outcome handleExit(
+            int reason, long qualification, @Gpa long gpa, long interruptionInfo) {
         injected = Injection.NONE;
+        context().recordExit(reason, qualification, gpa);
         if (tdr().isFatal()) {
             // Another vCPU ended the TD: out, without touching it.
             exit(NON_RECOVERABLE_TD_NON_ACCESSIBLE, reason, qualification, 0, 0, interruptionInfo);
             return outcome;
+        }
+        if (hasProgressed()) {
+            context().eptFaults().reset();
         }
         switch (VmExitRules.of(reason)) {
             case PARAVIRTUAL -> raiseVe(reason, VeCategory.PARAVIRTUAL, qualification, 0);
@@ -219,10 +265,9 @@ public final class GuestCpu implements GuestMode {
                 boolean lost = (qualification & CONTEXT_INVALID) != 0;
                 exit(lost ? NON_RECOVERABLE_TD : SUCCESS, reason, qualification, 0, 0, 0);
             }
-            case NMI_WINDOW -> nmiWindow();
             case TRIPLE_FAULT -> exit(NON_RECOVERABLE_VCPU, reason, qualification, 0, 0, 0);
             case EXCEPTION_OR_NMI -> exception(reason, qualification, interruptionInfo);
-            case EPT_VIOLATION -> eptViolation(qualification, gpa);
+            case EPT_VIOLATION -> eptViolation(qualification, gpa, true);
             case EPT_MISCONFIGURATION -> {
                 if (pages.isShared(gpa)) {
                     exit(SUCCESS, reason, 0, 0, GuestPages.pageOf(gpa), 0);
@@ -230,7 +275,11 @@ public final class GuestCpu implements GuestMode {
                     unexpected(reason, qualification);
                 }
             }
-            case TDCALL -> outcome = tdcalls.execute(this);
+            case TDCALL -> {
+                outcome = tdcalls.execute(this);
+                progressed |= outcome == Outcome.DONE;
+            }
+            case NMI_WINDOW -> outcome = deliverNmi();
             case UNEXPECTED -> unexpected(reason, qualification);
         }
         return outcome;
@@ -310,7 +359,7 @@ public final class GuestCpu implements GuestMode {
         }
         long hpa = pages.find(gpa, access);
         if (hpa == GuestPages.NOT_FOUND) {
-            eptViolation(pages.attempt(gpa, access), gpa);
+            eptViolation(pages.attempt(gpa, access), gpa, false);
             return NOT_COMPLETED;
         }
         return hpa;
@@ -376,38 +425,63 @@ public final class GuestCpu implements GuestMode {
 
     /** Finds the memory behind an access of guest code, or ends the instruction. */
     private @Hpa long locate(@Gpa long gpa, Access access) {
-        if (!inside) {
-            outcome = Outcome.EXITED;
+        if (!executes) {
+            withheld();
             return NOT_COMPLETED;
         }
         injected = Injection.NONE;
         if (!pages.isReserved(gpa)) {
             long hpa = pages.find(gpa, access);
             if (hpa != GuestPages.NOT_FOUND) {
+                progressed = true;
                 return hpa;
             }
         }
-        vmExit(ExitReason.EPT_VIOLATION, pages.attempt(gpa, access) | LINEAR_ADDRESS, gpa, 0);
+        VcpuContext context = context();
+        if (!context.isFaultingAccess(gpa, access.ordinal())) {
+            context.faultingAccess(gpa, access.ordinal());
+            progressed = true;
+        }
+        long qualification = pages.attempt(gpa, access) | LINEAR_ADDRESS;
+        handleExit(ExitReason.EPT_VIOLATION, qualification, gpa, 0);
         return NOT_COMPLETED;
+    }
+
+    /** Whether the guest is at another instruction than when it entered. */
+    private boolean hasProgressed() {
+        VcpuContext context = context();
+        return context.namesInstructions() ? context.instruction() != entryInstruction : progressed;
     }
 
     /**
      * An access found no translation. A pending private page is the guest's business unless the TD
      * chose otherwise; everything else is the host's. An address wider than the TD's is neither: on
      * hardware the paging structures that hold it have a reserved bit set.
+     *
+     * @param byCpu whether the CPU itself accessed memory, rather than the module for a leaf
      */
-    private void eptViolation(long qualification, @Gpa long gpa) {
+    private void eptViolation(long qualification, @Gpa long gpa, boolean byCpu) {
         if (pages.isReserved(gpa) && (qualification & LINEAR_ADDRESS_VALID) != 0) {
-            inject(Injection.PAGE_FAULT, Outcome.EXCEPTION);
+            if ((config().configFlags() & TdConfig.FLAG_MAXGPA_VIRT) != 0) {
+                VeCategory category = VeCategory.RESERVED_GPA_BITS;
+                raiseVe(ExitReason.EPT_VIOLATION, category, qualification, gpa);
+            } else {
+                inject(Injection.PAGE_FAULT, Outcome.EXCEPTION);
+            }
             return;
         }
         long extended = ExitReason.EXTENDED_NONE;
-        if (!pages.isShared(gpa) && pages.isPending(gpa)) {
-            if ((tdcs().controls().tdCtls() & TdControls.PENDING_VE_DISABLE) == 0) {
-                raiseVe(ExitReason.EPT_VIOLATION, VeCategory.PENDING, qualification, gpa);
-                return;
+        if (!pages.isShared(gpa)) {
+            if (pages.isPending(gpa)) {
+                if ((tdcs().controls().tdCtls() & TdControls.PENDING_VE_DISABLE) == 0) {
+                    raiseVe(ExitReason.EPT_VIOLATION, VeCategory.PENDING, qualification, gpa);
+                    return;
+                }
+                extended = ExitReason.EXTENDED_PENDING_EPT_VIOLATION;
             }
-            extended = ExitReason.EXTENDED_PENDING_EPT_VIOLATION;
+            if (byCpu) {
+                context().eptFaults().record(gpa);
+            }
         }
         exit(
                 SUCCESS,
@@ -446,17 +520,6 @@ public final class GuestCpu implements GuestMode {
                 info);
     }
 
-    /** The guest takes NMIs again: one that the host pends goes in, after an unread #VE. */
-    private void nmiWindow() {
-        VcpuContext context = context();
-        if (context.pendingNmi() && !context.veValid()) {
-            context.pendingNmi(false);
-            inject(Injection.NMI, Outcome.EXCEPTION);
-        } else {
-            outcome = Outcome.DONE;
-        }
-    }
-
     /**
      * Where a real module would stop the whole platform (an EPT misconfiguration of a private page,
      * an exception that is not intercepted), the model ends the TD as well: a guess, for nothing in
@@ -473,13 +536,25 @@ public final class GuestCpu implements GuestMode {
             inject(Injection.DOUBLE_FAULT, Outcome.EXCEPTION);
             return;
         }
-        context.raiseVe(reason, category.number(), qualification, 0, gpa, INSTRUCTION_LENGTH);
+        context.raiseVe(reason, category.code(), qualification, 0, gpa, INSTRUCTION_LENGTH);
         inject(Injection.VIRTUALIZATION_EXCEPTION, Outcome.VIRTUALIZATION_EXCEPTION);
     }
 
     private void inject(long event, Outcome how) {
+        progressed = true;
         injected = event;
         outcome = how;
+    }
+
+    /** The guest can take the NMI that the host asked for, unless a #VE is to be handled first. */
+    private Outcome deliverNmi() {
+        VcpuContext context = context();
+        if (context.pendNmi() == 0 || context.veValid()) {
+            return Outcome.DONE;
+        }
+        context.pendNmi(0);
+        inject(Injection.NMI, Outcome.EXCEPTION);
+        return outcome;
     }
 
     private void interrupted() {
@@ -509,6 +584,7 @@ public final class GuestCpu implements GuestMode {
 
     private void left() {
         inside = false;
+        executes = false;
         outcome = Outcome.EXITED;
     }
 

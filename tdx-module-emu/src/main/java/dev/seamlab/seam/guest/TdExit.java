@@ -17,7 +17,7 @@ import dev.seamlab.seam.td.VcpuContext.LastExit;
  * entry opened (facts: module ABI sections 2.3 and 2.4). The locks of the entry go back when the
  * SEAMCALL ends, after the books are closed.
  */
-final class TdExit {
+public final class TdExit {
     private static final long NON_RECOVERABLE = 1L << 62;
     private static final long FATAL = 1L << 61;
     private static final long HOST_RECOVERABILITY_HINT = 1L << 60;
@@ -66,6 +66,19 @@ final class TdExit {
         if (how != StatusCode.NON_RECOVERABLE_TD_NON_ACCESSIBLE) {
             call.tdcs().epoch().leave(call.cpu().index(), vcpu.context().epoch());
         }
+    }
+
+    /**
+     * VP.ENTER does not run the vCPU, because a page that the guest needs would fault again: the
+     * host sees a write to it. The epoch is given back by the caller.
+     */
+    public static void emulatedEptViolation(Call call, long gpa) {
+        Registers host = call.regs();
+        clear(host, call.tdcs());
+        host.rax(ExitReason.EPT_VIOLATION);
+        host.rcx(ExitReason.QUALIFICATION_WRITE);
+        host.r8(GuestPages.pageOf(gpa));
+        call.tdvps().context().lastExit(LastExit.ASYNC_FAULT);
     }
 
     /** TDG.VP.VMCALL: the selected registers go to the host, the others are hidden from it. */

@@ -30,8 +30,6 @@ enum VmExitRules {
     SMI,
     /** TD exit; if it left the guest's state in pieces, it ends the TD. */
     NOTIFICATION,
-    /** An NMI that waits for the guest can go in. */
-    NMI_WINDOW,
     /** TD exit, and the vCPU never runs again. */
     TRIPLE_FAULT,
     /** TD exit for an NMI; a machine check ends the TD. */
@@ -42,6 +40,8 @@ enum VmExitRules {
     EPT_MISCONFIGURATION,
     /** A guest-side leaf. */
     TDCALL,
+    /** The guest can take an NMI now. */
+    NMI_WINDOW,
     /** Ends the TD. */
     UNEXPECTED;
 
@@ -86,12 +86,12 @@ enum VmExitRules {
         // external interrupt, SMI in a C-state
         rows(EXIT_WITH_EVENT, 1, 42);
         rows(SMI, 6);
-        rows(NMI_WINDOW, 8);
         rows(TRIPLE_FAULT, 2);
         rows(EXCEPTION_OR_NMI, 0);
         rows(EPT_VIOLATION, 48);
         rows(EPT_MISCONFIGURATION, 49);
         rows(TDCALL, 77);
+        rows(NMI_WINDOW, 8);
     }
 
     /** The row of a basic exit reason. */

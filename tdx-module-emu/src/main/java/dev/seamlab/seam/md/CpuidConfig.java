@@ -19,8 +19,7 @@ import java.util.stream.IntStream;
  * CPUID leaves that a host may configure: bits it sets directly, and bits it may allow where the
  * CPU has them (facts: module ABI sections 6.3 and 9).
  *
- * <p>The native CPU has every bit that can be allowed, except TSX, and FMS 0x806F8; the facts do
- * not list native values.
+ * <p>Native values are those of {@link CpuidTable}.
  */
 public final class CpuidConfig {
     /** Subleaf number of a leaf without subleaves. */
@@ -31,7 +30,6 @@ public final class CpuidConfig {
     private static final int EBX = 1;
     private static final int ECX = 2;
     private static final int EDX = 3;
-    private static final int TSX = 1 << 4 | 1 << 11;
     private static final int STEPPING = 0xF;
     private static final int VERSION_LEAF = 1;
     private static final int FEATURES_LEAF = 7;
@@ -47,13 +45,9 @@ public final class CpuidConfig {
             return (leaf & 0xFFFF_FFFFL) | ((long) subleaf << 32);
         }
 
+        /** The CPU's answer. */
         int nativeValue(int register) {
-            if (leaf == VERSION_LEAF && register == EAX) {
-                return PlatformValues.FMS;
-            }
-            int value = allowed.get(register);
-            boolean features = leaf == FEATURES_LEAF && subleaf == 0 && register == EBX;
-            return features ? value & ~TSX : value;
+            return CpuidTable.get(CpuidTable.find(leaf, subleaf)).cpu(register);
         }
     }
 
@@ -88,11 +82,11 @@ public final class CpuidConfig {
                     row(0x18, 7, 0, 0, 0, 0x3ffc000, 0, 0, 0, 0),
                     row(0x18, 8, 0, 0, 0, 0x3ffc000, 0, 0, 0, 0));
 
-    /** Rows in the order in which the module looks at them: by leaf, then subleaf. */
-    private static final int[] BY_LEAF =
+    /** Rows in the order in which the module looks at them: that of {@link CpuidTable}. */
+    private static final int[] IN_LOOKUP_ORDER =
             IntStream.range(0, ROWS.size())
                     .boxed()
-                    .sorted(Comparator.comparingLong(CpuidConfig::sortKey))
+                    .sorted(Comparator.comparingInt(CpuidConfig::lookupIndex))
                     .mapToInt(Integer::intValue)
                     .toArray();
 
@@ -150,6 +144,12 @@ public final class CpuidConfig {
         return low | (long) bits(r, 2 * half + 1) << 32;
     }
 
+    /** Bits of a register that the host decides about, directly or by allowing them. */
+    static int hostBits(int row, int register) {
+        Row r = ROWS.get(row);
+        return r.direct.get(register) | r.allowed.get(register);
+    }
+
     /** Checks CPUID_VALUES of TD_PARAMS and works out what the guest will see. */
     public static Result apply(
             byte[] params, long configFlags, boolean migratable, int physicalBits) {
@@ -157,7 +157,7 @@ public final class CpuidConfig {
         int virtualMaxPa = physicalBits;
         int[] topology = new int[TopologyLeaf.SUBLEAVES];
         boolean[] topologyIsNull = new boolean[TopologyLeaf.SUBLEAVES];
-        for (int i : BY_LEAF) {
+        for (int i : IN_LOOKUP_ORDER) {
             Row row = ROWS.get(i);
             int[] seen = new int[REGISTERS];
             for (int r = 0; r < REGISTERS; r++) {
@@ -183,6 +183,9 @@ public final class CpuidConfig {
                 if (virtualMaxPa < 0) {
                     return refused(0);
                 }
+                boolean maxGpa = (configFlags & TdConfig.FLAG_MAXGPA_VIRT) != 0;
+                int width = maxGpa ? physicalBits : virtualMaxPa;
+                seen[EAX] = (seen[EAX] & ~0xFF) | width;
             }
             if (row.leaf == TOPOLOGY_LEAF) {
                 topology[row.subleaf] = seen[ECX];
@@ -213,8 +216,8 @@ public final class CpuidConfig {
     private static int virtualMaxPa(int asked, long flags, int physicalBits) {
         boolean wide = (flags & TdConfig.FLAG_GPAW) != 0;
         int widest = Math.min(physicalBits, wide ? 52 : NARROW_GPA_BITS);
-        boolean maxGpa = (flags >>> 4 & 1) != 0;
-        boolean maxPa = (flags >>> 3 & 1) != 0;
+        boolean maxGpa = (flags & TdConfig.FLAG_MAXGPA_VIRT) != 0;
+        boolean maxPa = (flags & TdConfig.FLAG_MAXPA_VIRT) != 0;
         if (maxGpa) {
             return widest;
         }
@@ -235,9 +238,9 @@ public final class CpuidConfig {
         return new Result(OPERAND_INVALID.with(Operand.CPUID_CONFIG), leaf, 0, new long[0]);
     }
 
-    private static long sortKey(int row) {
+    private static int lookupIndex(int row) {
         Row r = ROWS.get(row);
-        return ((r.leaf & 0xFFFF_FFFFL) << 8) | (r.subleaf & 0xFF);
+        return CpuidTable.find(r.leaf, r.subleaf);
     }
 
     private static Row row(

@@ -8,5 +8,10 @@ public enum FieldAccess {
     /** The host, on a debug TD. */
     HOST_DEBUG,
     /** The TD itself. */
-    GUEST
+    GUEST;
+
+    /** The host, on a debug TD or on another one. */
+    public static FieldAccess ofHost(boolean debug) {
+        return debug ? HOST_DEBUG : HOST;
+    }
 }

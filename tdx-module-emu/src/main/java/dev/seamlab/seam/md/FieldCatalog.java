@@ -35,7 +35,8 @@ public final class FieldCatalog {
             if (FieldId.fieldClass(spec.id()) == fieldClass
                     && code >= first
                     && code < first + spec.codes() * FieldId.stride(spec.id())) {
-                return row;
+                // A VMCS field has a second, odd encoding for its upper half; the module has none.
+                return (code - first) % FieldId.stride(spec.id()) == 0 ? row : NONE;
             }
         }
         return NONE;
@@ -62,6 +63,11 @@ public final class FieldCatalog {
     public long next(int row, int element, FieldAccess access) {
         FieldSpec spec = fields.get(row);
         return element + 1 < spec.codes() ? id(row, element + 1) : firstFrom(row + 1, access);
+    }
+
+    /** Identifier of the first readable field of a later row, or {@link FieldId#NULL}. */
+    long firstBehind(int row, FieldAccess access) {
+        return firstFrom(row + 1, access);
     }
 
     private long firstFrom(int start, FieldAccess access) {

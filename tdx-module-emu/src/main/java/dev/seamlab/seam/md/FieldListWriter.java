@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.seam.md;
 
+import static dev.seamlab.seam.abi.StatusCode.METADATA_FIELD_ID_INCORRECT;
+import static dev.seamlab.seam.abi.StatusCode.METADATA_LIST_OVERFLOW;
+
 import dev.seamlab.seam.abi.FieldId;
+import dev.seamlab.seam.abi.Status;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
@@ -35,6 +39,7 @@ public final class FieldListWriter {
     private final FieldAccess access;
     private final byte[] buffer;
     private int used = HEADER;
+    private long next = FieldId.NULL;
 
     public FieldListWriter(FieldCatalog catalog, Values values, FieldAccess access, byte[] buffer) {
         this.catalog = catalog;
@@ -48,25 +53,52 @@ public final class FieldListWriter {
         return used;
     }
 
+    /** Identifier of the field that did not fit, or {@link FieldId#NULL}. */
+    public long next() {
+        return next;
+    }
+
     /**
-     * Writes from a field on as much as fits.
+     * Writes as much as fits. Fields that the caller may not read are passed over, the first one as
+     * well.
      *
-     * @param element first element of a field
-     * @return identifier of the field that did not fit, or {@link FieldId#NULL}
+     * @param asked first element of a field, of its size, or the null identifier for the first
+     *     field
+     * @return SUCCESS, METADATA_LIST_OVERFLOW where fields are left, or METADATA_FIELD_ID_INCORRECT
+     *     with nothing written
      */
-    public long write(int row, int element) {
+    public long write(long asked) {
+        long start = FieldId.isNull(asked) ? catalog.first(access) : asked;
+        int row = catalog.find(start);
+        boolean startsField =
+                row != FieldCatalog.NONE
+                        && catalog.element(row, start) % catalog.get(row).elements() == 0
+                        && FieldId.elementBytes(start)
+                                == FieldId.elementBytes(catalog.get(row).id());
+        if (!startsField) {
+            return METADATA_FIELD_ID_INCORRECT.word();
+        }
+        long first =
+                catalog.get(row).readable(access) != 0
+                        ? catalog.id(row, catalog.element(row, start))
+                        : catalog.firstBehind(row, access);
+        next = writeFrom(first);
+        return next == FieldId.NULL ? Status.SUCCESS : METADATA_LIST_OVERFLOW.word();
+    }
+
+    private long writeFrom(long start) {
         java.util.Arrays.fill(buffer, (byte) 0);
         int sequences = 0;
-        int atRow = row;
-        int at = element;
-        long next = catalog.id(row, element);
+        long field = start;
+        int atRow = catalog.find(start);
+        int at = field == FieldId.NULL ? 0 : catalog.element(atRow, start);
         int sequenceAt = 0;
         int fieldsInSequence = 0;
         long expected = 0;
-        while (next != FieldId.NULL) {
+        while (field != FieldId.NULL) {
             FieldSpec spec = catalog.get(atRow);
             long size = (long) Long.BYTES * spec.elements();
-            boolean continues = fieldsInSequence > 0 && sameShape(next, expected);
+            boolean continues = fieldsInSequence > 0 && sameShape(field, expected);
             long needed = continues ? size : size + Long.BYTES;
             if (used + needed > buffer.length) {
                 break;
@@ -79,7 +111,7 @@ public final class FieldListWriter {
             }
             fieldsInSequence++;
             long header =
-                    (next & 0xBF7F_0003_00FF_FFFFL)
+                    (field & 0xBF7F_0003_00FF_FFFFL)
                             | (long) (spec.elements() - 1) << LAST_ELEMENT_SHIFT;
             long first = continues ? (long) LONGS.get(buffer, sequenceAt) : header;
             long lastField = (long) (fieldsInSequence - 1) << LAST_FIELD_SHIFT;
@@ -90,11 +122,11 @@ public final class FieldListWriter {
             }
             // Continues only into a field of the same shape right behind this one.
             int lastElement = at + spec.elements() - 1;
-            expected = next + spec.elements();
-            next = catalog.next(atRow, lastElement, access);
-            if (next != FieldId.NULL) {
-                atRow = catalog.find(next);
-                at = catalog.element(atRow, next);
+            expected = field + spec.elements();
+            field = catalog.next(atRow, lastElement, access);
+            if (field != FieldId.NULL) {
+                atRow = catalog.find(field);
+                at = catalog.element(atRow, field);
                 if (catalog.get(atRow).elements() != spec.elements()) {
                     expected = FieldId.NULL;
                 }
@@ -102,7 +134,7 @@ public final class FieldListWriter {
         }
         SHORTS.set(buffer, 0, (short) used);
         SHORTS.set(buffer, 2, (short) sequences);
-        return next;
+        return field;
     }
 
     /** Class, size and code decide; whether a field is architectural (bit 63) does not. */

@@ -59,7 +59,8 @@ public record FieldSpec(
         return mask & sizeMask();
     }
 
-    private long sizeMask() {
+    /** Every bit of an element. */
+    public long sizeMask() {
         int bits = Byte.SIZE * FieldId.elementBytes(id);
         return bits == Long.SIZE ? ALL : (1L << bits) - 1;
     }

@@ -27,6 +27,9 @@ public final class SysFields {
     private static final int FMS_LIST = 64;
     private static final int MAX_DYNAMIC_ADDRESS_BITS = 48;
 
+    /** The field counts from 0; with fewer than 14 pages the module refuses SYS.INIT. */
+    private static final int HANDOFF_PAGES = 13;
+
     private static final Set<GlobalField> DYNAMIC_PAMT =
             EnumSet.of(
                     GlobalField.PAMT_PAGE_BITMAP_ENTRY_BITS,
@@ -84,6 +87,44 @@ public final class SysFields {
         return catalog;
     }
 
+    /** The fields as host or guest may see them; nobody writes them. */
+    public FieldView view(FieldAccess access) {
+        return new View(access);
+    }
+
+    /** A list of the fields that host or guest may see. */
+    public FieldListWriter list(FieldAccess access, byte[] buffer) {
+        return new FieldListWriter(catalog, this::value, access, buffer);
+    }
+
+    private final class View implements FieldView {
+        private final FieldAccess access;
+
+        View(FieldAccess access) {
+            this.access = access;
+        }
+
+        @Override
+        public FieldCatalog catalog() {
+            return catalog;
+        }
+
+        @Override
+        public FieldAccess access() {
+            return access;
+        }
+
+        @Override
+        public long value(int row, int element) {
+            return SysFields.this.value(row, element);
+        }
+
+        @Override
+        public long store(int row, int element, long value, long written) {
+            throw new AssertionError("nobody writes global fields");
+        }
+    }
+
     /** Value of an element. */
     public long value(int row, int element) {
         GlobalField field = rows.get(row);
@@ -95,6 +136,7 @@ public final class SysFields {
             case MAJOR_VERSION -> module.major();
             case UPDATE_VERSION -> module.update();
             case MODULE_HV, NO_DOWNGRADE, NUM_TDX_FEATURES, MAX_SERV_TDS -> 1;
+            case NUM_HANDOFF_PAGES -> HANDOFF_PAGES;
             case TDX_FEATURES0 -> module.features0();
             case NUM_CMRS -> MAX_CMRS;
             case CMR_BASE -> cmr(element) == null ? 0 : profile.cmrs().get(element).start();

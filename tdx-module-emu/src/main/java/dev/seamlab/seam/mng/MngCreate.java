@@ -49,8 +49,14 @@ final class MngCreate implements LeafHandler {
         }
         state.memory().zeroPage(page);
         keys.state(hkid, KeyOwnership.State.ASSIGNED);
-        state.tds()
-                .put(Addresses.pfn(page), new Tdr(page, hkid, uuid(page), state.profile().cpus()));
+        Tdr tdr =
+                new Tdr(
+                        page,
+                        hkid,
+                        state.addresses().addressBits(),
+                        uuid(page),
+                        state.profile().cpus());
+        state.tds().put(Addresses.pfn(page), tdr);
         call.tdrPage().assign(PageType.TDR, 0);
         return Status.SUCCESS;
     }

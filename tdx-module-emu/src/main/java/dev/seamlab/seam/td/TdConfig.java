@@ -14,6 +14,12 @@ public final class TdConfig {
     /** CONFIG_FLAGS bit: VP.VMCALL does not pass RBP. */
     public static final long FLAG_NO_RBP_MOD = 1 << 2;
 
+    /** CONFIG_FLAGS bit: the TD sees a narrower physical address than the CPU has. */
+    public static final long FLAG_MAXPA_VIRT = 1 << 3;
+
+    /** CONFIG_FLAGS bit: CPUID reports the width of guest addresses apart from the CPU's. */
+    public static final long FLAG_MAXGPA_VIRT = 1 << 4;
+
     /** ATTRIBUTES bit: debug TD. */
     public static final long ATTRIBUTE_DEBUG = 1;
 

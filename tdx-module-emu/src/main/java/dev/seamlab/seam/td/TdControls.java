@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.seam.td;
 
+import dev.seamlab.machine.sched.Cells;
+
 /**
  * TDCS fields that host or guest may write while the TD lives (facts: module ABI section 6.4).
  * Word-sized and volatile: reader and writer need no common lock.
@@ -21,12 +23,19 @@ public final class TdControls {
     /** TD_CTLS bit: no further change. */
     public static final long LOCK = 1L << 63;
 
+    /** VMs of a TD: L1 and three L2. */
+    public static final int VMS = 4;
+
+    private static final long DEFAULT_HP_LOCK_TIMEOUT_MICROS = 1_000_000;
+    private static final long LOW_32_BITS = 0xFFFF_FFFFL;
+
     private volatile long tdCtls;
     private volatile long notifyEnables;
-    private volatile long hpLockTimeout = 1_000_000;
+    private volatile long hpLockTicks = TimeStampCounter.ticks(DEFAULT_HP_LOCK_TIMEOUT_MICROS);
     private volatile long featureParavirtCtls;
     private volatile boolean topologyEnumConfigured;
     private volatile boolean veReductionValid;
+    private final long[] vmCtls = new long[VMS];
 
     /** TD_CTLS. */
     public long tdCtls() {
@@ -46,13 +55,28 @@ public final class TdControls {
         notifyEnables = value;
     }
 
-    /** HP_LOCK_TIMEOUT in microseconds. */
+    /**
+     * HP_LOCK_TIMEOUT in microseconds. The module keeps ticks, so that it reads back rounded down.
+     */
     public long hpLockTimeout() {
-        return hpLockTimeout;
+        return TimeStampCounter.micros(hpLockTicks);
     }
 
+    /**
+     * Sets HP_LOCK_TIMEOUT. The module keeps 32 bits of ticks: what is longer (2.04 s at 2.1 GHz)
+     * comes out shorter, as it does there.
+     */
     public void hpLockTimeout(long micros) {
-        hpLockTimeout = micros;
+        hpLockTicks = TimeStampCounter.ticks(micros) & LOW_32_BITS;
+    }
+
+    /** VM_CTLS of a VM, 0 being L1. */
+    public long vmCtls(int vm) {
+        return Cells.acquire(vmCtls, vm);
+    }
+
+    public void vmCtls(int vm, long value) {
+        Cells.release(vmCtls, vm, value);
     }
 
     /** FEATURE_PARAVIRT_CTLS. */

@@ -44,6 +44,11 @@ public final class Tdcs {
     private final long rootHpa;
     private SeptTable root;
     private TdConfig config = TdConfig.NONE;
+    private long tscMultiplier;
+    private long tscOffset;
+
+    // Whether the hash over TDINFO is that of the RTMRs as they are; guarded by RTMR_LOCK.
+    private boolean teeInfoHashed;
 
     /**
      * @param rootHpa TDCX page that serves as root of the Secure EPT
@@ -93,6 +98,8 @@ public final class Tdcs {
     public void initialise(TdConfig accepted) {
         config = accepted;
         root = new SeptTable(rootHpa, accepted.septRootLevel());
+        tscMultiplier = TimeStampCounter.multiplier(accepted.tscFrequency());
+        tscOffset = TimeStampCounter.offsetForZero(TimeStampCounter.now(), tscMultiplier);
         controls.tdCtls(accepted.pendingVeDisabled() ? TdControls.PENDING_VE_DISABLE : 0);
         controls.topologyEnumConfigured(true);
         controls.veReductionValid(true);
@@ -118,6 +125,26 @@ public final class Tdcs {
     /** RTMR 0 to 3; guarded by {@link #RTMR_LOCK}. The array is the register itself. */
     public byte[] rtmr(int index) {
         return rtmr[index];
+    }
+
+    /** TSC_MULTIPLIER. */
+    public long tscMultiplier() {
+        return tscMultiplier;
+    }
+
+    /** TSC_OFFSET. */
+    public long tscOffset() {
+        return tscOffset;
+    }
+
+    /** Whether TEE_INFO_HASH is known, so that a report need not compute it again. */
+    public boolean teeInfoHashed() {
+        return teeInfoHashed;
+    }
+
+    /** TEE_INFO_HASH was computed, or an RTMR changed since. */
+    public void teeInfoHashed(boolean known) {
+        teeInfoHashed = known;
     }
 
     /** NUM_VCPUS. */

@@ -20,6 +20,7 @@ public final class Tdr {
 
     private final @Hpa long hpa;
     private final int hkid;
+    private final long hkidBits;
     private final long[] uuid;
     private final @Hpa long[] tdcx = new long[MAX_TDCX];
     private int tdcxCount;
@@ -35,10 +36,16 @@ public final class Tdr {
     // Set with the last of the TDCX pages that the minimum asks for.
     private @Nullable Tdcs tdcs;
 
-    public Tdr(@Hpa long hpa, int hkid, long[] uuid, int cpus) {
+    /**
+     * A TD that has its page and its KeyID.
+     *
+     * @param addressBits width of an address without KeyID
+     */
+    public Tdr(@Hpa long hpa, int hkid, int addressBits, long[] uuid, int cpus) {
         this.childrenByCpu = new CpuCounter(cpus);
         this.hpa = hpa;
         this.hkid = hkid;
+        this.hkidBits = (long) hkid << addressBits;
         this.uuid = uuid.clone();
     }
 
@@ -55,6 +62,11 @@ public final class Tdr {
     /** KeyID; means nothing once the lifecycle is TEARDOWN. */
     public int hkid() {
         return hkid;
+    }
+
+    /** An address as the CPU uses it for this TD: with the KeyID. */
+    public long withHkid(@Hpa long address) {
+        return address | hkidBits;
     }
 
     /** Element 0 to 3 of TD_UUID. */

@@ -20,15 +20,27 @@ public final class VcpuContext {
 
     private long epoch;
     private LastExit lastExit = LastExit.ASYNC_FAULT;
-    private boolean pendingNmi;
+    private int pendNmi;
     private boolean newlyAssociated = true;
-    private int cpuidVe;
+    private int cpuidSupervisorVe;
+    private int cpuidUserVe;
     private long hostPriorityBusySince = NOT_BUSY;
 
-    // VMCS fields that the host owns.
-    private long sharedEptp;
-    private long postedInterruptDescriptor;
-    private long postedInterruptVector;
+    private final EptFaultLog eptFaults = new EptFaultLog();
+    private final FieldOverrides overrides = new FieldOverrides();
+    private long initialTsc;
+    private boolean launched;
+
+    // The last VM exit as the CPU left it in the VMCS.
+    private int exitReason;
+    private long exitQualification;
+    private @Gpa long exitGpa;
+
+    // Where the guest stands: what it named, and the access that last left guest mode.
+    private boolean namesInstructions;
+    private long instruction;
+    private @Gpa long faultGpa;
+    private int faultAccess = -1;
 
     // #VE information; valid until TDG.VP.VEINFO.GET takes it.
     private boolean veValid;
@@ -57,40 +69,13 @@ public final class VcpuContext {
         lastExit = value;
     }
 
-    /** PEND_NMI. */
-    public boolean pendingNmi() {
-        return pendingNmi;
+    /** PEND_NMI: a byte of the host's; anything but 0 pends an NMI. */
+    public int pendNmi() {
+        return pendNmi;
     }
 
-    public void pendingNmi(boolean value) {
-        pendingNmi = value;
-    }
-
-    /** Shared EPT pointer. */
-    public long sharedEptp() {
-        return sharedEptp;
-    }
-
-    public void sharedEptp(long value) {
-        sharedEptp = value;
-    }
-
-    /** Address of the posted-interrupt descriptor. */
-    public long postedInterruptDescriptor() {
-        return postedInterruptDescriptor;
-    }
-
-    public void postedInterruptDescriptor(long value) {
-        postedInterruptDescriptor = value;
-    }
-
-    /** Posted-interrupt notification vector. */
-    public long postedInterruptVector() {
-        return postedInterruptVector;
-    }
-
-    public void postedInterruptVector(long value) {
-        postedInterruptVector = value;
+    public void pendNmi(int value) {
+        pendNmi = value;
     }
 
     /** Whether no entry happened since the association. */
@@ -102,13 +87,96 @@ public final class VcpuContext {
         newlyAssociated = value;
     }
 
-    /** CPUID_SUPERVISOR_VE in bit 0, CPUID_USER_VE in bit 1. */
-    public int cpuidVe() {
-        return cpuidVe;
+    /** CPUID_SUPERVISOR_VE; a byte, of which the module looks at zero or not. */
+    public int cpuidSupervisorVe() {
+        return cpuidSupervisorVe;
     }
 
-    public void cpuidVe(int flags) {
-        cpuidVe = flags;
+    public void cpuidSupervisorVe(int value) {
+        cpuidSupervisorVe = value;
+    }
+
+    /** CPUID_USER_VE; a byte, of which the module looks at zero or not. */
+    public int cpuidUserVe() {
+        return cpuidUserVe;
+    }
+
+    public void cpuidUserVe(int value) {
+        cpuidUserVe = value;
+    }
+
+    /** EPT violations at the instruction where the guest stands. */
+    public EptFaultLog eptFaults() {
+        return eptFaults;
+    }
+
+    /** Metadata elements that were written and that nothing else keeps. */
+    public FieldOverrides overrides() {
+        return overrides;
+    }
+
+    /** Native time of VP.INIT. */
+    public long initialTsc() {
+        return initialTsc;
+    }
+
+    public void initialTsc(long ticks) {
+        initialTsc = ticks;
+    }
+
+    /** Whether the vCPU has ever been in guest mode. */
+    public boolean launched() {
+        return launched;
+    }
+
+    /** A VM exit: what the CPU leaves in the VMCS. */
+    public void recordExit(int reason, long qualification, @Gpa long gpa) {
+        launched = true;
+        exitReason = reason;
+        exitQualification = qualification;
+        exitGpa = gpa;
+    }
+
+    /** VMX basic reason of the last VM exit. */
+    public int exitReason() {
+        return exitReason;
+    }
+
+    /** VMX exit qualification of the last VM exit. */
+    public long exitQualification() {
+        return exitQualification;
+    }
+
+    /** Guest physical address of the last VM exit, where its reason has one. */
+    public @Gpa long exitGpa() {
+        return exitGpa;
+    }
+
+    /** Whether the guest names its instructions rather than leaving that to the model. */
+    public boolean namesInstructions() {
+        return namesInstructions;
+    }
+
+    /** The instruction pointer that the guest named last. */
+    public long instruction() {
+        return instruction;
+    }
+
+    /** The guest names the instruction it executes from now on. */
+    public void instruction(long pointer) {
+        namesInstructions = true;
+        instruction = pointer;
+    }
+
+    /** Whether this is the access that left guest mode last, executed again. */
+    public boolean isFaultingAccess(@Gpa long gpa, int access) {
+        return faultAccess == access && faultGpa == gpa;
+    }
+
+    /** An access leaves guest mode and will be executed again. */
+    public void faultingAccess(@Gpa long gpa, int access) {
+        faultGpa = gpa;
+        faultAccess = access;
     }
 
     /** Time at which the guest first lost a lock to host priority, or {@link #NOT_BUSY}. */

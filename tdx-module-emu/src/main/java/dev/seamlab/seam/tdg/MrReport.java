@@ -16,8 +16,8 @@ import dev.seamlab.seam.td.Tdcs;
 
 /**
  * TDG.MR.REPORT: writes a TDREPORT_STRUCT to guest memory (facts: module ABI sections 2.2 and
- * 10.3). Both addresses may be private or shared. The real leaf can be interrupted while it hashes;
- * this one cannot.
+ * 10.3). Both addresses may be private or shared. Where TEE_INFO_HASH is not known from an earlier
+ * report, an interrupt for the host stops the leaf once, and the guest executes it again.
  */
 final class MrReport implements TdcallHandler {
     private final MockReportKey key;
@@ -54,7 +54,13 @@ final class MrReport implements TdcallHandler {
             return GuestOperands.busy(lock, Operand.RTMR);
         }
         ReportWriter.tdInfo(tdcs, report);
+        boolean wasHashed = tdcs.teeInfoHashed();
+        tdcs.teeInfoHashed(true);
         SharexLock.releaseShare(tdcs.locks(), Tdcs.RTMR_LOCK);
+        if (!wasHashed && cpu.interruptPending()) {
+            // Hashing took long. The guest asks again, and then the hash is there.
+            return cpu.exitForInterrupt();
+        }
         cpu.memory().read(data, report, TdReport.REPORTDATA, TdReport.REPORTDATA_BYTES);
         ReportWriter.complete(cpu.state().profile().module(), key, report);
         long target = cpu.operand(reportGpa, Access.WRITE, false);

@@ -50,6 +50,7 @@ final class MrRtmrExtend implements TdcallHandler {
         digest.update(rtmr);
         digest.update(input, 0, Measurement.BYTES);
         System.arraycopy(digest.digest(), 0, rtmr, 0, Measurement.BYTES);
+        tdcs.teeInfoHashed(false);
         SharexLock.releaseExclusive(tdcs.locks(), Tdcs.RTMR_LOCK);
         return Status.SUCCESS;
     }

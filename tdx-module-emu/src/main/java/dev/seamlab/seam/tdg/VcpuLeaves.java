@@ -54,13 +54,13 @@ final class VcpuLeaves {
         if (version > MAX_VEINFO_VERSION) {
             return OPERAND_INVALID.with(Operand.RAX);
         }
-        if (version == MAX_VEINFO_VERSION) {
-            // Interruptibility: nothing in the model blocks interrupts.
-            gprs.r12(0);
-        }
         VcpuContext context = cpu.context();
         if (!context.veValid()) {
             return NO_VALID_VE_INFO.word();
+        }
+        if (version == MAX_VEINFO_VERSION) {
+            // R12 is interruptibility, and nothing in the model blocks interrupts.
+            gprs.r11(0).r12(0);
         }
         long category = version > 0 ? (long) context.veCategory() << CATEGORY_SHIFT : 0;
         gprs.rcx(context.veReason() | category)
@@ -76,11 +76,15 @@ final class VcpuLeaves {
     static long cpuidVeSet(GuestCpu cpu, int version) {
         long flags = cpu.gprs().rcx();
         VcpuContext context = cpu.context();
+        int supervisor = (int) flags & 1;
+        int user = (int) flags >>> 1 & 1;
         boolean locked = (cpu.tdcs().controls().tdCtls() & TdControls.LOCK) != 0;
-        if ((flags & ~CPUID_VE_FLAGS) != 0 || (locked && flags != context.cpuidVe())) {
+        boolean same = supervisor == context.cpuidSupervisorVe() && user == context.cpuidUserVe();
+        if ((flags & ~CPUID_VE_FLAGS) != 0 || (locked && !same)) {
             return OPERAND_INVALID.with(Operand.RCX);
         }
-        context.cpuidVe((int) flags);
+        context.cpuidSupervisorVe(supervisor);
+        context.cpuidUserVe(user);
         return Status.SUCCESS;
     }
 }

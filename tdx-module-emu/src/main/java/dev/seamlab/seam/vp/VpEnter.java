@@ -34,7 +34,8 @@ import java.util.List;
  * is held until the entry only.
  *
  * <p>Checks of the platform (MISC_ENABLE, TSC_ADJUST, TSC, MONITOR FSM) always pass: the machine
- * has no such registers. The zero-step filter is not modelled either, see {@link GuestCpu}.
+ * has no such registers. Defences against single-stepping by interrupts are not modelled, for the
+ * model's interrupts come between instructions.
  */
 final class VpEnter implements LeafHandler {
     private static final long HOST_RECOVERABILITY_HINT = 1L << 52;
@@ -83,10 +84,18 @@ final class VpEnter implements LeafHandler {
         if (!enterEpoch(call)) {
             return OPERAND_BUSY.with(Operand.TD_EPOCH);
         }
+        boolean notify = false;
+        if (vcpu.context().eptFaults().listed() != 0) {
+            long filtered = ZeroStepFilter.check(call);
+            if (filtered != ZeroStepFilter.PASS) {
+                return filtered;
+            }
+            notify = ZeroStepFilter.notifies(vcpu, call.tdcs());
+        }
         call.locks().release(call.tdcs().locks(), Tdcs.OP_STATE_LOCK);
         vcpu.state(VcpuState.ACTIVE);
         GuestCpu.complete(vcpu, call.regs(), hint);
-        cpus[call.cpu().index()].run(call, state.machine().guestAt(vcpu.hpa()));
+        cpus[call.cpu().index()].run(call, state.machine().guestAt(vcpu.hpa()), notify);
         return call.regs().rax();
     }
 

@@ -18,6 +18,7 @@ import dev.seamlab.seam.core.TdAccess;
 import dev.seamlab.seam.md.PlatformValues;
 import dev.seamlab.seam.td.Tdcs;
 import dev.seamlab.seam.td.Tdvps;
+import dev.seamlab.seam.td.TimeStampCounter;
 
 /**
  * TDH.VP.INIT: initial state of a vCPU, and its association with the calling CPU (facts: sections
@@ -77,6 +78,7 @@ final class VpInit implements LeafHandler {
                 .rdx(PlatformValues.FMS)
                 .set(Registers.RBX, tdcs.config().gpaWidth());
         vcpu.gprs().set(Registers.RSI, index);
+        vcpu.context().initialTsc(TimeStampCounter.now());
         vcpu.state(VcpuState.READY);
         association.associate(vcpu, tdcs, call.cpu());
         return Status.SUCCESS;

@@ -24,8 +24,8 @@ public final class VpLeaves {
         table.accept(Leaf.VP_ADDCX, new VpAddCx(state, pages, tds));
         table.accept(Leaf.VP_INIT, new VpInit(tds, association));
         table.accept(Leaf.VP_FLUSH, new VpFlush(tds, association));
-        table.accept(Leaf.VP_RD, new VpRdWr(tds, association, Leaf.VP_RD));
-        table.accept(Leaf.VP_WR, new VpRdWr(tds, association, Leaf.VP_WR));
+        table.accept(Leaf.VP_RD, new VpRdWr(tds, association, state.addresses(), Leaf.VP_RD));
+        table.accept(Leaf.VP_WR, new VpRdWr(tds, association, state.addresses(), Leaf.VP_WR));
         table.accept(Leaf.VP_ENTER, new VpEnter(state, tds, association, new TdcallTable(state)));
     }
 }
