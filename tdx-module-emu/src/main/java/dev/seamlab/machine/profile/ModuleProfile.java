@@ -37,6 +37,9 @@ public record ModuleProfile(
         int tdvpsPages,
         int maxVcpusPerTd) {
 
+    /** TDX_FEATURES0 bit: a TD can verify the reports of others on the same host. */
+    public static final int FEATURE_LOCAL_ATTESTATION = 8;
+
     /** TDX_FEATURES0 bit: the module does not touch RBP; Linux requires it. */
     public static final int FEATURE_NO_RBP_MOD = 18;
 

@@ -30,6 +30,7 @@ public final class TdReport {
     public static final int REPORTDATA_BYTES = 64;
     public static final int MAC = 224;
     public static final int MAC_BYTES = 32;
+    public static final int REPORTMACSTRUCT_BYTES = 256;
 
     public static final int TEE_TCB_INFO = 256;
     public static final int TEE_TCB_INFO_BYTES = 239;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.seam.tdg;
 
+import dev.seamlab.machine.profile.ModuleProfile;
 import dev.seamlab.seam.abi.TdcallLeaf;
 import dev.seamlab.seam.core.ModuleState;
 import dev.seamlab.seam.guest.TdcallHandler;
@@ -10,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Dispatch: guest-side leaf to handler. A leaf without a row is unknown to this module and answers
- * OPERAND_INVALID for RAX: TDG.MR.VERIFYREPORT.
+ * OPERAND_INVALID for RAX: TDG.MR.VERIFYREPORT where the CPU cannot verify reports.
  */
 public final class TdcallTable implements Tdcalls {
     private final @Nullable TdcallHandler[] handlers =
@@ -25,7 +26,11 @@ public final class TdcallTable implements Tdcalls {
         row(TdcallLeaf.MEM_PAGE_ATTR_RD, MemPageAttr::read);
         row(TdcallLeaf.MEM_PAGE_ATTR_WR, MemPageAttr::write);
         row(TdcallLeaf.MR_RTMR_EXTEND, new MrRtmrExtend());
-        row(TdcallLeaf.MR_REPORT, new MrReport(new MockReportKey(state.profile().name())));
+        MockReportKey key = new MockReportKey(state.profile().name());
+        row(TdcallLeaf.MR_REPORT, new MrReport(key));
+        if (state.profile().module().hasFeature(ModuleProfile.FEATURE_LOCAL_ATTESTATION)) {
+            row(TdcallLeaf.MR_VERIFYREPORT, new MrVerifyReport(key));
+        }
         row(TdcallLeaf.VM_RD, VmMetadata::read);
         row(TdcallLeaf.VM_WR, VmMetadata::write);
         row(TdcallLeaf.VP_RD, VpMetadata::read);

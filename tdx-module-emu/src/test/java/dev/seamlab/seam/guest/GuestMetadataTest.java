@@ -177,4 +177,77 @@ class GuestMetadataTest {
                                     .isEqualTo(StatusCode.METADATA_FIELD_NOT_WRITABLE.word());
                         }));
     }
+
+    @Test
+    void veInfo_fromVersionToVersion_tellsMore() {
+        int hlt = 12;
+        int cpuid = 10;
+        GuestRig.running(0)
+                .enter(
+                        GuestRig.once(cpu -> {
+                            assertThat(veInfo(cpu, 2))
+                                    .isEqualTo(StatusCode.NO_VALID_VE_INFO.word());
+                            assertThat(cpu.gprs().r11()).isEqualTo(5);
+                            assertThat(cpu.gprs().r12()).isEqualTo(6);
+                            cpu.vmExit(hlt, 0, 0, 0);
+                            assertThat(veInfo(cpu, 3))
+                                    .isEqualTo(StatusCode.OPERAND_INVALID.with(Operand.RAX));
+                            assertThat(veInfo(cpu, 2)).isZero();
+                            assertThat(cpu.gprs().rcx()).isEqualTo(hlt | 0x11L << 32);
+                            assertThat(cpu.gprs().r11() | cpu.gprs().r12()).isZero();
+                            cpu.vmExit(cpuid, 0, 0, 0);
+                            assertThat(veInfo(cpu, 1)).isZero();
+                            assertThat(cpu.gprs().rcx()).isEqualTo(cpuid | 0x10L << 32);
+                            assertThat(cpu.gprs().r11()).isEqualTo(5);
+                            cpu.vmExit(hlt, 0, 0, 0);
+                            assertThat(veInfo(cpu, 0)).isZero();
+                            assertThat(cpu.gprs().rcx()).isEqualTo(hlt);
+                        }));
+    }
+
+    private static long veInfo(GuestMode cpu, int version) {
+        Registers gprs = cpu.gprs().clear().r11(5).r12(6);
+        gprs.rax(TdcallLeaf.VP_VEINFO_GET.number() | (long) version << 16);
+        assertThat(cpu.tdcall()).isEqualTo(Outcome.DONE);
+        return gprs.rax();
+    }
+
+    @Test
+    void addressWiderThanTheGuests_isAPageFault_orAnExceptionOfItsOwnCategory() {
+        long wide = 1L << 50;
+        GuestRig.running(0)
+                .enter(
+                        GuestRig.once(cpu ->
+                                assertThat(cpu.touch(wide, Access.READ))
+                                        .isEqualTo(Outcome.EXCEPTION)));
+        GuestRig.running(0, TdConfig.FLAG_MAXGPA_VIRT, 1)
+                .enter(
+                        GuestRig.once(cpu -> {
+                            assertThat(cpu.touch(wide, Access.READ))
+                                    .isEqualTo(Outcome.VIRTUALIZATION_EXCEPTION);
+                            assertThat(veInfo(cpu, 1)).isZero();
+                            assertThat(cpu.gprs().rcx())
+                                    .isEqualTo(ExitReason.EPT_VIOLATION | 2L << 32);
+                            assertThat(cpu.gprs().r9()).isEqualTo(wide);
+                        }));
+    }
+
+    @Test
+    void sysReadAll_fromAFieldOfTheHost_goesOnWithTheNextOfTheGuest() {
+        GuestRig.Running td = GuestRig.running(0);
+        byte[] list = new byte[16];
+        td.enter(
+                GuestRig.once(cpu -> {
+                    Registers gprs = cpu.gprs().clear();
+                    gprs.rax(TdcallLeaf.SYS_RDALL.number()).r8(GlobalField.NUM_CMRS.id());
+                    assertThat(cpu.tdcall()).isEqualTo(Outcome.DONE);
+                    assertThat(gprs.rax()).isZero();
+                    assertThat(cpu.read(0, list, 0, list.length)).isEqualTo(Outcome.DONE);
+                }));
+        long first =
+                java.nio.ByteBuffer.wrap(list).order(java.nio.ByteOrder.LITTLE_ENDIAN).getLong(8);
+        assertThat(FieldId.code(first)).isZero();
+        assertThat(FieldId.fieldClass(first))
+                .isEqualTo(FieldId.fieldClass(GlobalField.MIG_ATTRIBUTES.id()));
+    }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.seamlab.machine.GuestMode;
 import dev.seamlab.seam.abi.ExitReason;
+import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.StatusCode;
@@ -166,6 +167,54 @@ class MeasurementLeavesTest {
                     assertThat(report(cpu, PAGE, PAGE, 1))
                             .isEqualTo(StatusCode.OPERAND_INVALID.with(Operand.R8));
                 }));
+    }
+
+    @Test
+    void verifyReport_genuineAlteredAndForeignReports_areToldApart() {
+        byte[] altered = new byte[1];
+        td.enter(
+                GuestRig.once(cpu -> {
+                    assertThat(report(cpu, PAGE + 0x400, PAGE + 0x800, 0)).isZero();
+                    assertThat(verify(cpu, PAGE + 0x400)).isZero();
+                    altered[0] = 0x5B;
+                    cpu.write(PAGE + 0x400 + TdReport.REPORTDATA, altered, 0, 1);
+                    assertThat(verify(cpu, PAGE + 0x400))
+                            .isEqualTo(StatusCode.INVALID_REPORTMACSTRUCT.word());
+                    cpu.write(PAGE + 0x400 + TdReport.CPUSVN, altered, 0, 1);
+                    assertThat(verify(cpu, PAGE + 0x400))
+                            .isEqualTo(StatusCode.INVALID_CPUSVN.word());
+                    assertThat(verify(cpu, PAGE + 0x480))
+                            .isEqualTo(StatusCode.OPERAND_INVALID.with(Operand.RCX));
+                    assertThat(verify(cpu, PAGE | GuestRig.SHARED_BIT))
+                            .isEqualTo(StatusCode.OPERAND_INVALID.with(Operand.RCX));
+                }));
+    }
+
+    private static long verify(GuestMode cpu, long gpa) {
+        return GuestRig.tdcall(cpu, TdcallLeaf.MR_VERIFYREPORT, gpa, 0);
+    }
+
+    @Test
+    void report_interruptedWhileItHashes_onceUntilTheHashIsKnown() {
+        int[] runs = new int[1];
+        rig.bind(
+                td.vcpus()[0],
+                cpu -> {
+                    runs[0]++;
+                    if (runs[0] == 1) {
+                        rig.machine.cpus().getFirst().raiseInterrupt();
+                    }
+                    if (report(cpu, PAGE + 0x400, PAGE + 0x800, 0) == 0) {
+                        cpu.vmExit(ExitReason.EXTERNAL_INTERRUPT, 0, 0, 0x8000_00F0L);
+                    }
+                });
+        assertThat(rig.call(0, Leaf.VP_ENTER, td.vcpus()[0]))
+                .isEqualTo(ExitReason.EXTERNAL_INTERRUPT);
+        assertThat(runs[0]).as("stopped inside the leaf").isEqualTo(1);
+        rig.machine.cpus().getFirst().acknowledgeInterrupt();
+        assertThat(rig.call(0, Leaf.VP_ENTER, td.vcpus()[0]))
+                .isEqualTo(ExitReason.EXTERNAL_INTERRUPT);
+        assertThat(runs[0]).isEqualTo(2);
     }
 
     private static long report(GuestMode cpu, long report, long data, long subtype) {
