@@ -32,7 +32,6 @@ public final class CpuidConfig {
     private static final int EDX = 3;
     private static final int STEPPING = 0xF;
     private static final int VERSION_LEAF = 1;
-    private static final int FEATURES_LEAF = 7;
     private static final int TOPOLOGY_LEAF = 0x1F;
     private static final int ADDRESS_LEAF = 0x8000_0008;
     private static final int NARROW_GPA_BITS = 48;

@@ -10,9 +10,10 @@ import java.util.List;
  * CPU answers to them.
  *
  * <p>The CPU imitates a Sapphire Rapids server, see {@link PlatformValues}: it has every bit that
- * the module demands or lets a host allow, except TSX and the extended performance monitoring leaf. Cache sizes and extended states are those of
- * the part; topology is 2 threads and 56 cores; everything else that no source here states is zero.
- * All of the native column is therefore a choice of this model.
+ * the module demands or lets a host allow, except TSX and the extended performance monitoring leaf.
+ * Cache sizes and extended states are those of the part; topology is 2 threads and 56 cores;
+ * everything else that no source here states is zero. All of the native column is therefore a
+ * choice of this model.
  */
 final class CpuidTable {
     private static final int REGISTERS = 4;

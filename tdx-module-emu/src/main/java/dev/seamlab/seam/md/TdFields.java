@@ -252,7 +252,6 @@ public final class TdFields {
         return ROWS.get(row).reader().read(tdr, tdcs, element);
     }
 
-    /** EPTP of the Secure EPT. */
     /** A TDCX page as the module maps it, with the KeyID; 0 for one that is not there. */
     static long tdcxPa(Tdr tdr, int index) {
         long page = tdr.tdcx(index);

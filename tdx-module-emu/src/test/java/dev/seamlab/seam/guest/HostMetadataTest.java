@@ -49,6 +49,7 @@ class HostMetadataTest {
     private static final long XBUFF = 0x1220_0003_0000_0000L;
     private static final long CPUID_CONTROL = 0xA120_0000_0000_0000L;
     private static final long CPUID_USER_VE = 0xA020_0000_0000_0008L;
+    private static final long KEY_ID_BITS = 0x000F_C000_0000_0000L;
     private static final long TDVPS_PAGE = 0xA020_0003_0000_0010L;
     private static final long TDCX = 0x8010_0003_0000_0010L;
 
@@ -211,7 +212,11 @@ class HostMetadataTest {
         assertThat(read(production, Leaf.VP_RD, DESCRIPTOR)).isEqualTo(-1);
         long zeroPage = read(production, Leaf.MNG_RD, TDCX + 4);
         assertThat(read(production, Leaf.VP_RD, SHARED_EPTP)).isEqualTo(zeroPage);
-        assertThat(read(production, Leaf.VP_RD, TDVPS_PAGE)).isEqualTo(production.vcpus()[0]);
+        // Both as the CPU addresses them: with the KeyID.
+        long keyId = zeroPage & KEY_ID_BITS;
+        assertThat(keyId).isNotZero();
+        assertThat(read(production, Leaf.VP_RD, TDVPS_PAGE))
+                .isEqualTo(production.vcpus()[0] | keyId);
         // The upper half of a VMCS field has an encoding of its own, which the module refuses.
         assertThat(refused(debug, Leaf.VP_RD, RIP + 1, 0, 0))
                 .isEqualTo(StatusCode.METADATA_FIELD_ID_INCORRECT);
