@@ -4,10 +4,12 @@ package dev.seamlab.control;
 import dev.seamlab.v1.AuditReport;
 import dev.seamlab.v1.GetHostRequest;
 import dev.seamlab.v1.GetMemoryReportRequest;
+import dev.seamlab.v1.HostCpu;
 import dev.seamlab.v1.HostGrpc;
 import dev.seamlab.v1.HostInfo;
 import dev.seamlab.v1.MemoryReport;
 import dev.seamlab.v1.RunAuditRequest;
+import dev.seamlab.v1.SetCpuOnlineRequest;
 import io.grpc.stub.StreamObserver;
 import io.quarkus.grpc.GrpcService;
 import io.smallrye.common.annotation.RunOnVirtualThread;
@@ -37,6 +39,11 @@ public class HostGrpcService extends HostGrpc.HostImplBase {
     @Override
     public void getMemoryReport(GetMemoryReportRequest request, StreamObserver<MemoryReport> out) {
         calls.unary(request, out, r -> HostMapper.memoryReport(host.vmm()));
+    }
+
+    @Override
+    public void setCpuOnline(SetCpuOnlineRequest request, StreamObserver<HostCpu> out) {
+        calls.unary(request, out, r -> host.setCpuOnline(r.getCpu(), r.getOnline()));
     }
 
     @Override
