@@ -48,6 +48,20 @@ public class Tally {
         }
     }
 
+    private final Meter mine = new Meter();
+
+    /** The measured part of this thread begins. */
+    void begin() {
+        mine.begin();
+    }
+
+    /** It ends, with so many operations done. */
+    void end(int done) {
+        mine.end();
+        operations += done;
+        add(mine);
+    }
+
     /** Adds what one thread measured. */
     void add(Meter meter) {
         allocatedBytes += meter.bytes.get();
