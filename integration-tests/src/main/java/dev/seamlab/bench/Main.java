@@ -6,7 +6,9 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -19,12 +21,13 @@ import org.openjdk.jmh.runner.RunnerException;
 
 /** Runs what the report needs, each benchmark in processes of its own, and prints the tables. */
 public final class Main {
-    private static final String LOG = "bench-report.log";
+    /** Where JMH's own talk goes. */
+    private static final String LOG = System.getProperty("bench.log", "bench-report.log");
 
     private Main() {}
 
     /** {@code report [markdown|json]} or {@code heap}; the report goes to standard output. */
-    public static void main(String[] args) throws RunnerException, IOException {
+    public static void main(String[] args) throws IOException {
         PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
         String form = args.length > 1 ? args[1] : "markdown";
         if (args[0].equals("heap")) {
@@ -32,13 +35,25 @@ public final class Main {
             return;
         }
         if (!form.equals("markdown") && !form.equals("json")) {
-            throw new IllegalArgumentException("report as markdown or json, not " + form);
+            System.err.println("bench: report as markdown or json, not " + form);
+            System.exit(2);
         }
         Instant began = Instant.now();
+        boolean failed = false;
         List<Row> rows = new ArrayList<>();
         for (Suite suite : Suite.all()) {
             System.err.println("bench: " + suite.name() + " " + String.join(" ", suite.params()));
-            rows.addAll(run(suite));
+            try {
+                rows.addAll(run(suite));
+            } catch (RunnerException e) {
+                // The others are still worth knowing; goals that need this one are not met.
+                failed = true;
+                System.err.println("bench: failed: " + e.getMessage());
+                Files.copy(
+                        Path.of(LOG),
+                        Path.of(LOG + "." + suite.name()),
+                        StandardCopyOption.REPLACE_EXISTING);
+            }
         }
         System.err.println("bench: heap");
         rows.addAll(heap());
@@ -48,6 +63,10 @@ public final class Main {
         } else {
             report.markdown(out);
         }
+        if (failed) {
+            System.err.println("bench: not all could be measured; their logs are beside " + LOG);
+            System.exit(1);
+        }
     }
 
     private static List<Row> run(Suite suite) throws RunnerException {
@@ -55,10 +74,9 @@ public final class Main {
                 !suite.name().startsWith("GetPut")
                         && !suite.name().startsWith("SeamcallLeaves")
                         && !suite.name().startsWith("Allocator");
-        Path log = Path.of(System.getProperty("java.io.tmpdir"), LOG);
         List<Row> rows = new ArrayList<>();
         for (RunResult result :
-                new Runner(suite.options(large).output(log.toString()).build()).run()) {
+                new Runner(suite.options(large).output(LOG).build()).run()) {
             rows.add(Row.of(result));
         }
         rows.sort(
