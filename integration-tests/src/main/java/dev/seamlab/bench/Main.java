@@ -75,8 +75,7 @@ public final class Main {
                         && !suite.name().startsWith("SeamcallLeaves")
                         && !suite.name().startsWith("Allocator");
         List<Row> rows = new ArrayList<>();
-        for (RunResult result :
-                new Runner(suite.options(large).output(LOG).build()).run()) {
+        for (RunResult result : new Runner(suite.options(large).output(LOG).build()).run()) {
             rows.add(Row.of(result));
         }
         rows.sort(

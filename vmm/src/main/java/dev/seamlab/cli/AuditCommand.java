@@ -19,7 +19,7 @@ final class AuditCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         try (Client client = options.connect()) {
-            AuditReport report = client.host().runAudit(RunAuditRequest.getDefaultInstance());
+            AuditReport report = client.audit().runAudit(RunAuditRequest.getDefaultInstance());
             if (options.json()) {
                 options.print(report);
             } else {

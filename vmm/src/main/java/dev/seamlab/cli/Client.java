@@ -9,6 +9,7 @@ import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.Durations;
+import dev.seamlab.v1.AuditGrpc;
 import dev.seamlab.v1.HostGrpc;
 import dev.seamlab.v1.SeamcallsGrpc;
 import dev.seamlab.v1.TrustDomainsGrpc;
@@ -46,6 +47,11 @@ final class Client implements AutoCloseable {
 
     TrustDomainsGrpc.TrustDomainsStub async() {
         return TrustDomainsGrpc.newStub(channel);
+    }
+
+    AuditGrpc.AuditBlockingStub audit() {
+        return AuditGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
     }
 
     HostGrpc.HostBlockingStub host() {

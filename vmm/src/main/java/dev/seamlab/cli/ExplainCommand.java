@@ -3,7 +3,7 @@ package dev.seamlab.cli;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.JsonFormat;
-import dev.seamlab.control.SeamcallMapper;
+import dev.seamlab.control.seamcall.SeamcallMapper;
 import dev.seamlab.explain.Explanation;
 import dev.seamlab.explain.Severity;
 import dev.seamlab.explain.StatusGuide;
