@@ -20,7 +20,7 @@ final class AuditCommand implements Callable<Integer> {
     public Integer call() {
         try (Client client = options.connect()) {
             AuditReport report = client.audit().runAudit(RunAuditRequest.getDefaultInstance());
-            if (options.json()) {
+            if (options.forPrograms()) {
                 options.print(report);
             } else {
                 options.out().println(summary(report));

@@ -4,7 +4,9 @@ package dev.seamlab.control.host;
 import dev.seamlab.control.call.Drain;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.call.TrustDomainName;
+import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.v1.AuditReport;
+import dev.seamlab.v1.HostCpu;
 import dev.seamlab.vmm.Finding;
 import dev.seamlab.vmm.TdState;
 import dev.seamlab.vmm.Vmm;
@@ -104,6 +106,35 @@ public class HostLifecycle {
         List<Finding> findings = vmm.audit();
         lastFindings = findings.size();
         return HostMapper.toProto(findings, !moving().isEmpty());
+    }
+
+    /** Takes a CPU on- or offline, where the kernel would. */
+    HostCpu setCpuOnline(int cpu, boolean online) {
+        int cpus = vmm.host().cpus().all().size();
+        if (cpu >= cpus) {
+            throw Rejection.invalid("cpu", "the host has the CPUs 0 to " + (cpus - 1));
+        }
+        int result = online ? vmm.host().online(cpu) : vmm.host().offline(cpu);
+        return switch (result) {
+            case Errno.OK -> HostMapper.toProto(vmm.host().cpus().all().get(cpu));
+            case Errno.EBUSY ->
+                    throw Rejection.precondition(
+                            "CPU_NEEDED",
+                            "cpu" + cpu,
+                            "EBUSY: cpu"
+                                    + cpu
+                                    + " is the last one online in its package while a trust domain"
+                                    + " has a KeyID, or the last one of all: delete the trust"
+                                    + " domains, or take another CPU online, first");
+            default ->
+                    throw Rejection.precondition(
+                            "LP_INIT_FAILED",
+                            "cpu" + cpu,
+                            Errno.name(result)
+                                    + ": the TDX module refuses cpu"
+                                    + cpu
+                                    + "; the boot log has its answer");
+        };
     }
 
     private List<String> moving() {

@@ -9,6 +9,8 @@ import dev.seamlab.machine.profile.ModuleProfile;
 import dev.seamlab.v1.AuditFinding;
 import dev.seamlab.v1.AuditReport;
 import dev.seamlab.v1.BuiltInGuestProgram;
+import dev.seamlab.v1.HostAttribute;
+import dev.seamlab.v1.HostCpu;
 import dev.seamlab.v1.HostInfo;
 import dev.seamlab.v1.MemoryRange;
 import dev.seamlab.vmm.Finding;
@@ -44,6 +46,14 @@ final class HostMapper {
                                         .setSeconds(bootTime.getEpochSecond())
                                         .setNanos(bootTime.getNano()))
                         .setPamt(MemoryMapper.pamt(vmm, memory));
+        vmm.host()
+                .attributes()
+                .forEach((name, value) ->
+                        proto.addAttributes(
+                                HostAttribute.newBuilder().setName(name).setValue(value)));
+        vmm.host().cpus().all().stream()
+                .filter(cpu -> !cpu.logical().isOnline())
+                .forEach(cpu -> proto.addOfflineCpus(cpu.index()));
         for (int node = 0; node < profile.nodes().size(); node++) {
             for (AddressRange range : profile.nodes().get(node).memory()) {
                 proto.addMemoryRanges(
@@ -60,6 +70,15 @@ final class HostMapper {
                             .setText(Builtin.named(name).text()));
         }
         return proto.build();
+    }
+
+    static HostCpu toProto(dev.seamlab.host.cpu.HostCpu cpu) {
+        return HostCpu.newBuilder()
+                .setCpu(cpu.index())
+                .setPackage(cpu.packageIndex())
+                .setNode(cpu.node())
+                .setOnline(cpu.logical().isOnline())
+                .build();
     }
 
     static AuditReport toProto(List<Finding> findings, boolean concurrent) {

@@ -25,6 +25,8 @@ import dev.seamlab.v1.GetHostRequest;
 import dev.seamlab.v1.GetMemoryReportRequest;
 import dev.seamlab.v1.GetTrustDomainRequest;
 import dev.seamlab.v1.GuestProgram;
+import dev.seamlab.v1.HostAttribute;
+import dev.seamlab.v1.HostCpu;
 import dev.seamlab.v1.HostGrpc;
 import dev.seamlab.v1.HostInfo;
 import dev.seamlab.v1.ListTrustDomainsRequest;
@@ -33,6 +35,7 @@ import dev.seamlab.v1.MemoryReport;
 import dev.seamlab.v1.PauseTrustDomainRequest;
 import dev.seamlab.v1.ResumeTrustDomainRequest;
 import dev.seamlab.v1.RunAuditRequest;
+import dev.seamlab.v1.SetCpuOnlineRequest;
 import dev.seamlab.v1.StartTrustDomainRequest;
 import dev.seamlab.v1.StopTrustDomainRequest;
 import dev.seamlab.v1.TrustDomain;
@@ -418,6 +421,40 @@ class ServicesTest {
         assertThat(host.getGuestProgramsList()).isNotEmpty();
         assertThat(host.getPamt().getStaticEquivalentBytes())
                 .isGreaterThan(host.getMemoryBytes() / 256);
+    }
+
+    @Test
+    void host_showsTheModulesAttributes() {
+        HostInfo host = host().getHost(GetHostRequest.getDefaultInstance());
+        assertThat(host.getAttributesList())
+                .contains(
+                        HostAttribute.newBuilder().setName("version").setValue("1.5.25").build(),
+                        HostAttribute.newBuilder().setName("max_tdmrs").setValue("64").build());
+        assertThat(host.getOfflineCpusList()).isEmpty();
+    }
+
+    @Test
+    void cpu_goesOfflineAndOnline_butNotTheLastOne() {
+        int cpus = host().getHost(GetHostRequest.getDefaultInstance()).getCpuCount();
+        try {
+            for (int cpu = 1; cpu < cpus; cpu++) {
+                assertThat(setCpu(cpu, false).getOnline()).isFalse();
+            }
+            assertThat(host().getHost(GetHostRequest.getDefaultInstance()).getOfflineCpusCount())
+                    .isEqualTo(cpus - 1);
+            assertThat(code(() -> setCpu(0, false))).isEqualTo(Status.Code.FAILED_PRECONDITION);
+            assertThat(code(() -> setCpu(cpus, false))).isEqualTo(Status.Code.INVALID_ARGUMENT);
+            assertThat(code(() -> setCpu(-1, false))).isEqualTo(Status.Code.INVALID_ARGUMENT);
+        } finally {
+            for (int cpu = 0; cpu < cpus; cpu++) {
+                assertThat(setCpu(cpu, true).getOnline()).isTrue();
+            }
+        }
+    }
+
+    private HostCpu setCpu(int cpu, boolean online) {
+        return host().setCpuOnline(
+                        SetCpuOnlineRequest.newBuilder().setCpu(cpu).setOnline(online).build());
     }
 
     // ------------------------------------------------------------------ helpers
