@@ -35,7 +35,7 @@ final class HostCommand implements Callable<Integer> {
     public Integer call() {
         try (Client client = options.connect()) {
             HostInfo host = client.host().getHost(GetHostRequest.getDefaultInstance());
-            if (options.json()) {
+            if (options.forPrograms()) {
                 options.print(host);
                 return ExitCodes.OK;
             }
