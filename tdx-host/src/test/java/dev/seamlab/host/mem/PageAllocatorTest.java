@@ -167,6 +167,31 @@ class PageAllocatorTest {
     }
 
     @Test
+    void gate_ofOneCpu_isToldWhichCpuAsks() {
+        HostCpus cpus = new HostCpus(new Machine(Hosts.small()));
+        PageAllocator pages = twoNodes();
+        pages.setGate(
+                new AllocationGate() {
+                    @Override
+                    public boolean admits(PageUse use, long count) {
+                        return true;
+                    }
+
+                    @Override
+                    public boolean admits(HostCpu cpu, PageUse use) {
+                        return cpu.index() != 1;
+                    }
+                });
+        HostCpu first = cpus.claim(0);
+        assertThat(pages.allocate(first, PageUse.HOST)).isNotEqualTo(PageAllocator.NONE);
+        cpus.release(first);
+        HostCpu second = cpus.claim(1);
+        assertThat(pages.allocate(second, PageUse.HOST)).isEqualTo(PageAllocator.NONE);
+        cpus.release(second);
+        assertThat(PageUse.PAMT_PAIR.site()).isEqualTo("pamt-pair");
+    }
+
+    @Test
     void failureInjection_nth_refusesThatOneAndTellsWhich() {
         PageAllocator pages = twoNodes();
         FailureInjection nth = FailureInjection.nth(2);
