@@ -504,6 +504,7 @@ final class Zone {
         }
     }
 
+    /** Marks pages that are all free, or all not, and keeps the counts of free pages right. */
     private void mark(GibPages gib, int from, int to, byte tag) {
         BuddyMap map = tellApart(gib);
         int were = map.uses[from] == BuddyMap.FREE ? from - to : 0;
