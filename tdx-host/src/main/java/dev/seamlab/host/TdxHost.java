@@ -29,6 +29,8 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -45,6 +47,7 @@ public final class TdxHost {
     private final List<PairSource> sleepingPairs;
     private final Lock tdxLock = new Lock(LockRank.TDX);
     private final Lock hotplugLock = new Lock(LockRank.CPU_HOTPLUG);
+    private final List<Consumer<HostCpu>> offlineListeners = new CopyOnWriteArrayList<>();
 
     /** What bring-up has put together. */
     record Parts(
@@ -228,9 +231,13 @@ public final class TdxHost {
                                 + " in order to offline all CPUs of a package.");
                 return Errno.EBUSY;
             }
-            // Whoever runs there leaves first.
+            // Whoever runs there leaves first, and vCPUs associated with it are flushed there: no
+            // other CPU could do it, and without it their TDs could never give their KeyIDs back.
             parts.cpus.claim(cpu);
             try {
+                for (Consumer<HostCpu> listener : offlineListeners) {
+                    listener.accept(leaving);
+                }
                 leaving.logical().setOnline(false);
                 parts.pages.drain(leaving);
             } finally {
@@ -240,6 +247,16 @@ public final class TdxHost {
         } finally {
             hotplugLock.unlock();
         }
+    }
+
+    /** Calls somebody back, on the CPU, whenever one is about to go offline. */
+    public void addOfflineListener(Consumer<HostCpu> listener) {
+        offlineListeners.add(listener);
+    }
+
+    /** Ends {@link #addOfflineListener}. */
+    public void removeOfflineListener(Consumer<HostCpu> listener) {
+        offlineListeners.remove(listener);
     }
 
     private long onlineBeside(HostCpu cpu, boolean samePackage) {
