@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.kvm;
 
+import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.kvm.KvmStats.Counter;
@@ -44,12 +45,12 @@ final class Backing {
      * @return the page, or {@link PageAllocator#NONE} where the host has no memory left
      */
     @Pfn
-    long getOrAllocate(int node, int slot, long index) {
+    long getOrAllocate(HostCpu cpu, int slot, long index) {
         long pfn = pages.get(index);
         if (pfn != PageTable512.NONE) {
             return pfn;
         }
-        long fresh = allocator.allocate(node, use);
+        long fresh = allocator.allocate(cpu, use);
         if (fresh == PageAllocator.NONE) {
             return PageAllocator.NONE;
         }
@@ -57,8 +58,8 @@ final class Backing {
             stats.count(slot, counter);
             return fresh;
         }
-        allocator.free(fresh, use);
-        return getOrAllocate(node, slot, index);
+        allocator.free(cpu, fresh, use);
+        return getOrAllocate(cpu, slot, index);
     }
 
     /** The page at an index, or {@link PageTable512#NONE}. */
