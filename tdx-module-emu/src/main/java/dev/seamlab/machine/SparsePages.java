@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.machine;
 
-import java.util.concurrent.atomic.AtomicReferenceArray;
-import java.util.function.Supplier;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,14 +18,19 @@ public final class SparsePages<T> {
     private static final int FANOUT_BITS = 9;
     private static final int FANOUT = 1 << FANOUT_BITS;
     private static final int ROOT_BITS = Addresses.MAX_PHYSICAL_BITS - 39;
+    private static final VarHandle SLOTS = MethodHandles.arrayElementVarHandle(Object[].class);
 
-    private final AtomicReferenceArray<@Nullable Gibs<T>> root =
-            new AtomicReferenceArray<>(1 << ROOT_BITS);
+    /**
+     * By 512 GiB, then by GiB, by 2 MiB range and by page. Bare arrays in each other's slots: a
+     * lookup is a chain of dependent loads, and an object round each array would double it.
+     */
+    private final @Nullable Object[] root = new @Nullable Object[1 << ROOT_BITS];
 
     /** The object at a page, or null. */
+    @SuppressWarnings("unchecked") // only put and putIfAbsent write to a leaf
     public @Nullable T get(@Pfn long pfn) {
-        Pages<T> leaf = leaf(pfn);
-        return leaf == null ? null : leaf.slots.getAcquire((int) pfn & (FANOUT - 1));
+        @Nullable Object[] leaf = leaf(pfn);
+        return leaf == null ? null : (T) SLOTS.getAcquire(leaf, page(pfn));
     }
 
     /**
@@ -37,57 +42,57 @@ public final class SparsePages<T> {
 
     /** Puts an object at a page; null clears the slot. */
     public void put(@Pfn long pfn, @Nullable T value) {
-        Pages<T> leaf = value == null ? leaf(pfn) : leafForWriting(pfn);
+        @Nullable Object[] leaf = value == null ? leaf(pfn) : leafForWriting(pfn);
         if (leaf != null) {
-            leaf.slots.setRelease((int) pfn & (FANOUT - 1), value);
+            SLOTS.setRelease(leaf, page(pfn), value);
         }
     }
 
     /**
      * Puts an object where none is. Returns the one that was there, or null if this one was put.
      */
+    @SuppressWarnings("unchecked") // as in get
     public @Nullable T putIfAbsent(@Pfn long pfn, T value) {
-        return leafForWriting(pfn).slots.compareAndExchange((int) pfn & (FANOUT - 1), null, value);
+        return (T) SLOTS.compareAndExchange(leafForWriting(pfn), page(pfn), (Object) null, value);
     }
 
-    private @Nullable Pages<T> leaf(@Pfn long pfn) {
-        Gibs<T> gibs = root.getAcquire((int) (pfn >>> 27));
+    private @Nullable Object @Nullable [] leaf(@Pfn long pfn) {
+        @Nullable Object[] gibs = below(root, (int) (pfn >>> 27));
         if (gibs == null) {
             return null;
         }
-        Ranges<T> ranges = gibs.slots.getAcquire((int) (pfn >>> 18) & (FANOUT - 1));
-        return ranges == null ? null : ranges.slots.getAcquire((int) (pfn >>> 9) & (FANOUT - 1));
+        @Nullable Object[] ranges = below(gibs, gib(pfn));
+        return ranges == null ? null : below(ranges, range(pfn));
     }
 
-    private Pages<T> leafForWriting(@Pfn long pfn) {
-        Gibs<T> gibs = child(root, (int) (pfn >>> 27), Gibs::new);
-        Ranges<T> ranges = child(gibs.slots, (int) (pfn >>> 18) & (FANOUT - 1), Ranges::new);
-        return child(ranges.slots, (int) (pfn >>> 9) & (FANOUT - 1), Pages::new);
+    private @Nullable Object[] leafForWriting(@Pfn long pfn) {
+        @Nullable Object[] gibs = make(root, (int) (pfn >>> 27));
+        return make(make(gibs, gib(pfn)), range(pfn));
     }
 
-    private static <C> C child(
-            AtomicReferenceArray<@Nullable C> slots, int index, Supplier<C> maker) {
-        C child = slots.getAcquire(index);
+    private static @Nullable Object @Nullable [] below(@Nullable Object[] slots, int index) {
+        return (@Nullable Object[]) SLOTS.getAcquire(slots, index);
+    }
+
+    private static @Nullable Object[] make(@Nullable Object[] slots, int index) {
+        @Nullable Object[] child = below(slots, index);
         if (child != null) {
             return child;
         }
-        C fresh = maker.get();
-        C seen = slots.compareAndExchange(index, null, fresh);
-        return seen == null ? fresh : seen;
+        @Nullable Object[] fresh = new @Nullable Object[FANOUT];
+        Object seen = SLOTS.compareAndExchange(slots, index, (Object) null, (Object) fresh);
+        return seen == null ? fresh : (@Nullable Object[]) seen;
     }
 
-    /** The ranges of 512 GiB, by GiB. */
-    private static final class Gibs<T> {
-        final AtomicReferenceArray<@Nullable Ranges<T>> slots = new AtomicReferenceArray<>(FANOUT);
+    private static int gib(@Pfn long pfn) {
+        return (int) (pfn >>> 18) & (FANOUT - 1);
     }
 
-    /** The ranges of 1 GiB. */
-    private static final class Ranges<T> {
-        final AtomicReferenceArray<@Nullable Pages<T>> slots = new AtomicReferenceArray<>(FANOUT);
+    private static int range(@Pfn long pfn) {
+        return (int) (pfn >>> 9) & (FANOUT - 1);
     }
 
-    /** The pages of one 2 MiB range. */
-    private static final class Pages<T> {
-        final AtomicReferenceArray<@Nullable T> slots = new AtomicReferenceArray<>(FANOUT);
+    private static int page(@Pfn long pfn) {
+        return (int) pfn & (FANOUT - 1);
     }
 }

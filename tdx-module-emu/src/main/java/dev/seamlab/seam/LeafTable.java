@@ -2,6 +2,7 @@
 package dev.seamlab.seam;
 
 import dev.seamlab.seam.abi.Leaf;
+import dev.seamlab.seam.core.Call;
 import dev.seamlab.seam.core.LeafHandler;
 import dev.seamlab.seam.core.ModuleState;
 import dev.seamlab.seam.core.PageAccess;
@@ -13,6 +14,7 @@ import dev.seamlab.seam.phymem.PhymemLeaves;
 import dev.seamlab.seam.sys.SysLeaves;
 import dev.seamlab.seam.vp.VpLeaves;
 import java.util.EnumSet;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +40,8 @@ final class LeafTable {
 
     private final @Nullable LeafHandler[] handlers =
             new @Nullable LeafHandler[Leaf.values().length];
+    private final LeafHandler enter;
+    private final LeafHandler aug;
 
     LeafTable(ModuleState state) {
         PageAccess pages = new PageAccess(state);
@@ -48,11 +52,28 @@ final class LeafTable {
         MrLeaves.register(state, tds, this::row);
         VpLeaves.register(state, pages, tds, this::row);
         PhymemLeaves.register(state, pages, tds, this::row);
+        enter = Objects.requireNonNull(handler(Leaf.VP_ENTER));
+        aug = Objects.requireNonNull(handler(Leaf.MEM_PAGE_AUG));
     }
 
     /** What runs a leaf, or null where this module does not know it. */
     @Nullable LeafHandler handler(Leaf leaf) {
         return handlers[leaf.ordinal()];
+    }
+
+    /**
+     * Runs a leaf. The two that every fault needs have call sites of their own: the common one sees
+     * so many handlers that the compiler cannot look through it.
+     */
+    @SuppressWarnings("ReferenceEquality") // one handler per leaf
+    long execute(LeafHandler handler, Call call) {
+        if (handler == enter) {
+            return enter.execute(call);
+        }
+        if (handler == aug) {
+            return aug.execute(call);
+        }
+        return handler.execute(call);
     }
 
     /** Whether a leaf runs before the module is ready. */

@@ -94,10 +94,10 @@ public final class TdxModule implements Seam {
             return OPERAND_INVALID.with(Operand.RAX);
         }
         Call call = state.call(cpu.index());
-        call.begin(regs, version);
+        call.begin(regs, version, leaf == Leaf.VP_ENTER);
         state.enter(cpu.index());
         try {
-            return handler.execute(call);
+            return leaves.execute(handler, call);
         } finally {
             call.end();
             state.leave(cpu.index());

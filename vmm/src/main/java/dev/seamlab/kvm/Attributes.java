@@ -2,8 +2,9 @@
 package dev.seamlab.kvm;
 
 import dev.seamlab.machine.Addresses;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.Arrays;
-import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
  * Which pages of a slot are private. Written under SLOTS, by replacing 64-byte pieces; faults read
@@ -13,23 +14,22 @@ final class Attributes {
     private static final int UNIT_SHIFT = Addresses.RANGE_SHIFT - Addresses.PAGE_SHIFT;
     private static final int UNIT = Addresses.PAGES_PER_RANGE;
     private static final int WORDS = UNIT / Long.SIZE;
+    private static final VarHandle UNITS = MethodHandles.arrayElementVarHandle(long[][].class);
     private static final long[] ALL_SHARED = new long[WORDS];
     private static final long[] ALL_PRIVATE = filled();
 
     private final long pages;
-    private final AtomicReferenceArray<long[]> units;
+    private final long[][] units;
 
     /** All pages start shared, as in KVM. */
     Attributes(long pages) {
         this.pages = pages;
-        this.units = new AtomicReferenceArray<>((int) ((pages + UNIT - 1) >>> UNIT_SHIFT));
-        for (int u = 0; u < units.length(); u++) {
-            units.setPlain(u, ALL_SHARED);
-        }
+        this.units = new long[(int) ((pages + UNIT - 1) >>> UNIT_SHIFT)][];
+        Arrays.fill(units, ALL_SHARED);
     }
 
     boolean isPrivate(long index) {
-        return isPrivate(units.getAcquire((int) (index >>> UNIT_SHIFT)), index);
+        return isPrivate(unit((int) (index >>> UNIT_SHIFT)), index);
     }
 
     /** Sets a range; returns how many pages changed. */
@@ -40,7 +40,7 @@ final class Attributes {
         while (index < to) {
             int u = (int) (index >>> UNIT_SHIFT);
             long end = Math.min(to, ((long) u + 1) << UNIT_SHIFT);
-            long[] old = units.getAcquire(u);
+            long[] old = unit(u);
             long[] fresh;
             if (end - index == UNIT) {
                 fresh = isPrivate ? ALL_PRIVATE : ALL_SHARED;
@@ -49,10 +49,14 @@ final class Attributes {
                 fresh = Arrays.copyOf(old, WORDS);
                 changed += setBits(fresh, index, end, isPrivate);
             }
-            units.setRelease(u, fresh);
+            UNITS.setRelease(units, u, fresh);
             index = end;
         }
         return changed;
+    }
+
+    private long[] unit(int u) {
+        return (long[]) UNITS.getAcquire(units, u);
     }
 
     private static long setBits(long[] words, long from, long to, boolean value) {

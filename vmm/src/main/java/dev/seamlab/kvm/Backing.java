@@ -4,9 +4,9 @@ package dev.seamlab.kvm;
 import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Pfn;
-import java.util.concurrent.atomic.LongAdder;
 
 /**
  * Host pages behind the guest pages of one memslot, allocated at the first fault: a guest_memfd for
@@ -19,11 +19,17 @@ final class Backing {
     private final PageAllocator allocator;
     private final PageUse use;
     private final PageTable512 pages;
-    private final LongAdder allocated = new LongAdder();
+    private final KvmStats stats;
+    private final Counter counter;
 
-    Backing(PageAllocator allocator, PageUse use, long pages) {
+    /**
+     * @param counter where its pages are counted
+     */
+    Backing(PageAllocator allocator, PageUse use, long pages, KvmStats stats, Counter counter) {
         this.allocator = allocator;
         this.use = use;
+        this.stats = stats;
+        this.counter = counter;
         this.pages = new PageTable512(pages);
     }
 
@@ -35,10 +41,11 @@ final class Backing {
     /**
      * The page at an index; allocated where none is.
      *
+     * @param slot the vCPU's, see {@link KvmVcpu#slot}
      * @return the page, or {@link PageAllocator#NONE} where the host has no memory left
      */
     @Pfn
-    long getOrAllocate(HostCpu cpu, long index) {
+    long getOrAllocate(HostCpu cpu, int slot, long index) {
         long pfn = pages.get(index);
         if (pfn != PageTable512.NONE) {
             return pfn;
@@ -48,11 +55,11 @@ final class Backing {
             return PageAllocator.NONE;
         }
         if (pages.putIfNone(index, fresh)) {
-            allocated.increment();
+            stats.count(slot, counter);
             return fresh;
         }
         allocator.free(cpu, fresh, use);
-        return getOrAllocate(cpu, index);
+        return getOrAllocate(cpu, slot, index);
     }
 
     /** The page at an index, or {@link PageTable512#NONE}. */
@@ -71,7 +78,7 @@ final class Backing {
             long pfn = pages.take(index);
             if (pfn != PageTable512.NONE) {
                 allocator.free(pfn, use);
-                allocated.decrement();
+                stats.add(0, counter, -1);
             }
         }
     }
@@ -79,13 +86,8 @@ final class Backing {
     /** Drops a page without freeing it, because the module may still own it. */
     void leak(long index) {
         if (pages.take(index) != PageTable512.NONE) {
-            allocated.decrement();
+            stats.add(0, counter, -1);
         }
-    }
-
-    /** Pages allocated. */
-    long allocated() {
-        return allocated.sum();
     }
 
     /** Shows every page by index. */

@@ -79,7 +79,7 @@ final class FaultPath {
             return Errno.EFAULT;
         }
         Backing backing = isPrivate ? slot.gmem() : slot.shared();
-        long pfn = backing.getOrAllocate(cpu, slot.index(gfn));
+        long pfn = backing.getOrAllocate(cpu, vcpu.slot(), slot.index(gfn));
         if (pfn == PageAllocator.NONE) {
             return Errno.ENOMEM;
         }
@@ -102,19 +102,24 @@ final class FaultPath {
     }
 
     private int mapPrivate(HostCpu cpu, KvmVcpu vcpu, @Gfn long gfn, @Pfn long pfn) {
-        MirrorTable table = vm.mirror().root();
-        for (int level = vm.mirror().rootLevel(); level > 0; level--) {
-            int index = MirrorEpt.index(gfn, level);
-            long entry = table.read(index);
-            if (entry == MirrorTable.EMPTY) {
-                int result = link(cpu, vcpu, table, index, gfn, level);
-                if (result != Errno.OK) {
-                    return result;
+        MirrorCursor cursor = vcpu.mirrorCursor();
+        MirrorTable table = cursor.tableOf(vm.mirror(), gfn);
+        if (table == null) {
+            table = vm.mirror().root();
+            for (int level = vm.mirror().rootLevel(); level > 0; level--) {
+                int index = MirrorEpt.index(gfn, level);
+                long entry = table.read(index);
+                if (entry == MirrorTable.EMPTY) {
+                    int result = link(cpu, vcpu, table, index, gfn, level);
+                    if (result != Errno.OK) {
+                        return result;
+                    }
+                } else if (entry == MirrorTable.FROZEN) {
+                    return RETRY;
                 }
-            } else if (entry == MirrorTable.FROZEN) {
-                return RETRY;
+                table = table.child(index);
             }
-            table = table.child(index);
+            cursor.remember(vm.mirror(), gfn, table);
         }
         int index = MirrorEpt.index(gfn, 0);
         long entry = table.read(index);

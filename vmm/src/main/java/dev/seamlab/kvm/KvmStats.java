@@ -30,6 +30,10 @@ public final class KvmStats {
         PRIVATE_PAGES,
         /** Secure EPT pages below the root; rises and falls. */
         SEPT_PAGES,
+        /** Pages allocated for private use, mapped or not; rises and falls. */
+        GMEM_PAGES,
+        /** Pages allocated for shared use; rises and falls. */
+        SHARED_PAGES,
         /** 4K pages made shared. */
         TO_SHARED,
         /** 4K pages made private. */

@@ -92,7 +92,11 @@ public final class KvmTdx {
         slotsLock.lock();
         try {
             return slots.add(
-                    new Memslot(host.pages(), Addresses.gfn(gpa), size >>> Addresses.PAGE_SHIFT));
+                    new Memslot(
+                            host.pages(),
+                            stats,
+                            Addresses.gfn(gpa),
+                            size >>> Addresses.PAGE_SHIFT));
         } finally {
             slotsLock.unlock();
         }
@@ -277,20 +281,12 @@ public final class KvmTdx {
 
     /** Pages allocated for private use, mapped or not. */
     public long gmemPages() {
-        long count = 0;
-        for (Memslot slot : slots.all()) {
-            count += slot.gmem().allocated();
-        }
-        return count;
+        return stats.get(Counter.GMEM_PAGES);
     }
 
     /** Pages allocated for shared use. */
     public long sharedPages() {
-        long count = 0;
-        for (Memslot slot : slots.all()) {
-            count += slot.shared().allocated();
-        }
-        return count;
+        return stats.get(Counter.SHARED_PAGES);
     }
 
     /** Reads consecutive fields of the TD by TDH.MNG.RD; empty where the module refuses. */

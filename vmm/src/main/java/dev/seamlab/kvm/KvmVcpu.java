@@ -35,6 +35,7 @@ public final class KvmVcpu {
     private final int index;
     private final Lock mutex = new Lock(LockRank.VCPU);
     private final FaultPool pool;
+    private final MirrorCursor mirrorCursor = new MirrorCursor();
     private final VcpuMode mode = new VcpuMode();
     private final Registers gprs = new Registers();
     private final VcpuRun run;
@@ -270,6 +271,10 @@ public final class KvmVcpu {
     /** Slot in the MMU lock and the counters; 0 is for threads without a vCPU. */
     int slot() {
         return index + 1;
+    }
+
+    MirrorCursor mirrorCursor() {
+        return mirrorCursor;
     }
 
     FaultPool pool() {

@@ -3,6 +3,7 @@ package dev.seamlab.kvm;
 
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.machine.Gfn;
 
 /** A stretch of guest memory with its private and shared backing and its attributes. */
@@ -16,12 +17,13 @@ final class Memslot {
     /** Host page per guest page that the shared EPT maps. */
     private final PageTable512 sharedMappings;
 
-    Memslot(PageAllocator allocator, @Gfn long base, long pages) {
+    Memslot(PageAllocator allocator, KvmStats stats, @Gfn long base, long pages) {
         this.base = base;
         this.pages = pages;
         this.attributes = new Attributes(pages);
-        this.gmem = new Backing(allocator, PageUse.GUEST_PRIVATE, pages);
-        this.shared = new Backing(allocator, PageUse.GUEST_SHARED, pages);
+        this.gmem = new Backing(allocator, PageUse.GUEST_PRIVATE, pages, stats, Counter.GMEM_PAGES);
+        this.shared =
+                new Backing(allocator, PageUse.GUEST_SHARED, pages, stats, Counter.SHARED_PAGES);
         this.sharedMappings = new PageTable512(pages);
     }
 

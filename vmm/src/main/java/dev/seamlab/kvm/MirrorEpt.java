@@ -3,6 +3,7 @@ package dev.seamlab.kvm;
 
 import dev.seamlab.machine.Gfn;
 import dev.seamlab.machine.Pfn;
+import dev.seamlab.machine.sched.Cells;
 
 /**
  * The mirror EPT of a VM: four or five levels, of which the root mirrors the one inside the TDCS.
@@ -10,6 +11,7 @@ import dev.seamlab.machine.Pfn;
  */
 final class MirrorEpt {
     private static final int LEVEL_BITS = 9;
+    private static final int SHAPE = 16;
 
     /** Shows one present entry. */
     interface Visitor {
@@ -18,6 +20,7 @@ final class MirrorEpt {
 
     private final int levels;
     private final MirrorTable root;
+    private final long[] words = new long[2 * SHAPE];
 
     /**
      * @param levels 4 or 5
@@ -33,6 +36,16 @@ final class MirrorEpt {
 
     int rootLevel() {
         return levels - 1;
+    }
+
+    /** Another number after each {@link #reshaped}. */
+    long shape() {
+        return Cells.acquire(words, SHAPE);
+    }
+
+    /** Tables have gone out of the mirror; MMU is still held for writing, or the VM torn down. */
+    void reshaped() {
+        Cells.getAndAdd(words, SHAPE, 1);
     }
 
     /** Place of a guest page in a table of a level. */

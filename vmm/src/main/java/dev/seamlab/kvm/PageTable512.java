@@ -4,7 +4,8 @@ package dev.seamlab.kvm;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Pfn;
 import dev.seamlab.machine.sched.Cells;
-import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,13 +24,14 @@ final class PageTable512 {
     private static final int UNIT_SHIFT = Addresses.RANGE_SHIFT - Addresses.PAGE_SHIFT;
     private static final int UNIT = Addresses.PAGES_PER_RANGE;
     private static final int FIRST = 16;
+    private static final VarHandle UNITS = MethodHandles.arrayElementVarHandle(long[][].class);
 
     private final long pages;
-    private final AtomicReferenceArray<long @Nullable []> units;
+    private final long[] @Nullable [] units;
 
     PageTable512(long pages) {
         this.pages = pages;
-        this.units = new AtomicReferenceArray<>((int) ((pages + UNIT - 1) >>> UNIT_SHIFT));
+        this.units = new long[(int) ((pages + UNIT - 1) >>> UNIT_SHIFT)] @Nullable [];
     }
 
     /** Number of guest pages. */
@@ -40,7 +42,7 @@ final class PageTable512 {
     /** The page at an index, or {@link #NONE}. */
     @Pfn
     long get(long index) {
-        long[] unit = units.getAcquire((int) (index >>> UNIT_SHIFT));
+        long[] unit = unitOrNull((int) (index >>> UNIT_SHIFT));
         return unit == null ? NONE : Cells.acquire(unit, at(index));
     }
 
@@ -52,7 +54,7 @@ final class PageTable512 {
     /** Takes the page at an index away and returns it, or {@link #NONE}. */
     @Pfn
     long take(long index) {
-        long[] unit = units.getAcquire((int) (index >>> UNIT_SHIFT));
+        long[] unit = unitOrNull((int) (index >>> UNIT_SHIFT));
         while (unit != null) {
             long pfn = Cells.acquire(unit, at(index));
             if (pfn == NONE || Cells.cas(unit, at(index), pfn, NONE)) {
@@ -64,13 +66,13 @@ final class PageTable512 {
 
     /** Whether a whole 2 MiB unit has never had a page. */
     boolean isUntouched(long index) {
-        return units.getAcquire((int) (index >>> UNIT_SHIFT)) == null;
+        return unitOrNull((int) (index >>> UNIT_SHIFT)) == null;
     }
 
     /** Shows every page. */
     void forEach(Visitor visitor) {
-        for (int u = 0; u < units.length(); u++) {
-            long[] unit = units.getAcquire(u);
+        for (int u = 0; u < units.length; u++) {
+            long[] unit = unitOrNull(u);
             if (unit == null) {
                 continue;
             }
@@ -85,13 +87,17 @@ final class PageTable512 {
 
     private long[] unit(long index) {
         int u = (int) (index >>> UNIT_SHIFT);
-        long[] unit = units.getAcquire(u);
+        long[] unit = unitOrNull(u);
         if (unit != null) {
             return unit;
         }
         long[] fresh = new long[FIRST + UNIT];
-        long[] seen = units.compareAndExchange(u, null, fresh);
+        long[] seen = (long[]) UNITS.compareAndExchange(units, u, (long[]) null, fresh);
         return seen == null ? fresh : seen;
+    }
+
+    private long @Nullable [] unitOrNull(int u) {
+        return (long[]) UNITS.getAcquire(units, u);
     }
 
     private static int at(long index) {

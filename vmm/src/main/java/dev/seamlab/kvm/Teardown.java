@@ -165,6 +165,7 @@ public final class Teardown {
             table.parent().unhang(table.index());
             vm.stats().add(0, Counter.SEPT_PAGES, -1);
         }
+        mirror.reshaped();
     }
 
     private interface EntryVisitor {

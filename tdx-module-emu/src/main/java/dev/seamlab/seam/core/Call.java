@@ -4,6 +4,7 @@ package dev.seamlab.seam.core;
 import dev.seamlab.machine.LogicalCpu;
 import dev.seamlab.machine.Registers;
 import dev.seamlab.seam.lock.HeldLocks;
+import dev.seamlab.seam.lock.LockPath;
 import dev.seamlab.seam.pamt.PageRef;
 import dev.seamlab.seam.sept.SeptCursor;
 import dev.seamlab.seam.td.Tdcs;
@@ -20,8 +21,10 @@ public final class Call {
 
     private final LogicalCpu cpu;
     private final HeldLocks locks;
+    private final LockPath tdPath;
+    private final LockPath vcpuPath;
+    private final PageRef page;
     private final PageRef tdrPage = new PageRef();
-    private final PageRef page = new PageRef();
     private final PageRef vcpuPage = new PageRef();
     private final PageRef[] extraPages = new PageRef[EXTRA_PAGES];
     private final SeptCursor sept = new SeptCursor();
@@ -40,15 +43,25 @@ public final class Call {
     Call(LogicalCpu cpu, HeldLocks locks) {
         this.cpu = cpu;
         this.locks = locks;
+        this.tdPath = locks.newPath();
+        this.vcpuPath = locks.newPath();
+        this.page = new PageRef(locks.newPath());
         for (int i = 0; i < EXTRA_PAGES; i++) {
             extraPages[i] = new PageRef();
         }
     }
 
-    /** A call begins. */
-    public void begin(Registers operands, int leafVersion) {
-        regs = operands;
+    /**
+     * A call begins.
+     *
+     * @param entry whether it is VP.ENTER
+     */
+    public void begin(Registers operands, int leafVersion, boolean entry) {
+        if (regs != operands) {
+            regs = operands;
+        }
         version = leafVersion;
+        locks.begin(entry);
     }
 
     /** The call is over: everything it holds goes back. */
@@ -119,13 +132,23 @@ public final class Call {
     }
 
     /** vCPU of the last call that found one, or null. It may be gone. */
-    @Nullable Tdvps lastVcpu() {
+    public @Nullable Tdvps lastVcpu() {
         return tdvps;
     }
 
     /** Metadata of the TDVPR of {@link #lastVcpu}. */
     PageRef vcpuPage() {
         return vcpuPage;
+    }
+
+    /** The locks on the way to the Secure EPT of {@link #lastTdr}. */
+    LockPath tdPath() {
+        return tdPath;
+    }
+
+    /** The locks on the way to {@link #lastVcpu}. */
+    LockPath vcpuPath() {
+        return vcpuPath;
     }
 
     /** The TD's control structure; after {@link TdAccess#checkState}. */

@@ -78,7 +78,7 @@ public final class PageAccess {
         }
         Pamt pamt = state.pamt();
         boolean right = to.level() == level && to.is(expected);
-        if (right && !(expected == PageType.NDA && pamt.isMetadataPage(hpa))) {
+        if (right && !(expected == PageType.NDA && pamt.isMetadataPage(to))) {
             return Status.SUCCESS;
         }
         boolean pairMissing =

@@ -14,11 +14,13 @@ import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.PageType;
 import dev.seamlab.seam.abi.Status;
+import dev.seamlab.seam.lock.HeldLocks;
 import dev.seamlab.seam.pamt.PageRef;
 import dev.seamlab.seam.td.OpStateRules;
 import dev.seamlab.seam.td.Tdcs;
 import dev.seamlab.seam.td.Tdr;
 import dev.seamlab.seam.td.Tdvps;
+import dev.seamlab.seam.td.TlbEpoch;
 import java.util.Objects;
 
 /**
@@ -72,14 +74,15 @@ public final class TdAccess {
 
     /**
      * The short way to the TD that this CPU found last: the locks of the walk to its TDR, of the
-     * operation state and, where asked for, of the Secure EPT tree with one fence. What was seen in
-     * the earlier call is checked again under the locks. Does all that {@link #byTdr} and {@link
-     * #checkState} do, or nothing; so it never refuses, and the long way gives every answer but
-     * success.
+     * operation state and of the Secure EPT tree with one fence. What was seen in the earlier call
+     * is checked again under the locks, unless nobody can have changed it: page types, lifecycle,
+     * control structure and operation state all change under the exclusive lock of the TDR or of an
+     * entry above it. Does all that {@link #byTdr} and {@link #checkState} do, or nothing; so it
+     * never refuses, and the long way gives every answer but success.
      *
      * @return whether the TD stands in the call, locks held
      */
-    public boolean again(Call call, Leaf leaf, long hpa, boolean withTree) {
+    public boolean again(Call call, Leaf leaf, long hpa) {
         Tdr tdr = call.lastTdr();
         if (tdr == null || tdr.hpa() != hpa) {
             return false;
@@ -88,30 +91,42 @@ public final class TdAccess {
         if (tdcs == null || !call.tdrPage().isAt(hpa)) {
             return false;
         }
-        int mark = call.locks().mark();
-        state.pamt().stage(call.locks(), call.tdrPage());
-        call.locks().stage(tdcs.locks(), Tdcs.OP_STATE_LOCK);
-        if (withTree) {
-            call.locks().stage(tdcs.locks(), Tdcs.SEPT_TREE_LOCK);
+        HeldLocks locks = call.locks();
+        int mark = locks.mark();
+        boolean usable;
+        if (call.tdPath().leadsTo(tdcs) && locks.retake(call.tdPath())) {
+            usable = !tdr.isFatal() && OpStateRules.allows(leaf, tdcs.opState());
+        } else {
+            long claims = locks.claims();
+            state.pamt().stage(locks, call.tdrPage());
+            locks.stage(tdcs.locks(), Tdcs.OP_STATE_LOCK);
+            locks.stage(tdcs.locks(), Tdcs.SEPT_TREE_LOCK);
+            if (!locks.commit(mark)) {
+                return false;
+            }
+            usable =
+                    state.pamt().isStill(call.tdrPage(), PageType.TDR) && isUsable(tdr, tdcs, leaf);
+            if (usable) {
+                locks.remember(call.tdPath(), mark, tdcs, claims);
+            }
         }
-        if (!call.locks().commit(mark)) {
-            return false;
-        }
-        if (state.pamt().isStill(call.tdrPage(), PageType.TDR) && isUsable(tdr, tdcs, leaf)) {
+        if (usable) {
             call.tdcs(tdcs);
             return true;
         }
-        call.locks().releaseTo(mark);
+        locks.releaseTo(mark);
         return false;
     }
 
     /**
      * The short way to the vCPU that this CPU found last, for leaves that share TDVPR and TDR and
-     * lock the operation state: {@link #byTdvpr} and {@link #checkState} in one, as {@link #again}.
+     * lock the operation state and then the epoch: {@link #byTdvpr}, {@link #checkState} and the
+     * epoch's lock in one, as {@link #again}. The epoch's lock stands last on the list and may
+     * refuse a TRACK; a call that is going to fail before it gets there must not come here.
      */
     public boolean vcpuAgain(Call call, Leaf leaf, long hpa) {
         Tdvps vcpu = call.lastVcpu();
-        if (vcpu == null || vcpu.hpa() != hpa || !call.vcpuPage().isAt(hpa)) {
+        if (vcpu == null || !call.vcpuPage().isAt(hpa)) {
             return false;
         }
         Tdr tdr = vcpu.tdr();
@@ -119,23 +134,36 @@ public final class TdAccess {
         if (tdcs == null || !call.tdrPage().isAt(tdr.hpa())) {
             return false;
         }
-        int mark = call.locks().mark();
-        state.pamt().stage(call.locks(), call.vcpuPage());
-        state.pamt().stageImplicit(call.locks(), call.tdrPage());
-        call.locks().stage(tdcs.locks(), Tdcs.OP_STATE_LOCK);
-        if (!call.locks().commit(mark)) {
-            return false;
+        HeldLocks locks = call.locks();
+        int mark = locks.mark();
+        boolean usable;
+        if (call.vcpuPath().leadsTo(vcpu) && locks.retake(call.vcpuPath())) {
+            usable = !tdr.isFatal() && OpStateRules.allows(leaf, tdcs.opState());
+        } else {
+            long claims = locks.claims();
+            state.pamt().stage(locks, call.vcpuPage());
+            state.pamt().stageImplicit(locks, call.tdrPage());
+            locks.stage(tdcs.locks(), Tdcs.OP_STATE_LOCK);
+            locks.stage(tdcs.epoch().words(), TlbEpoch.LOCK);
+            if (!locks.commit(mark)) {
+                return false;
+            }
+            usable =
+                    state.pamt().isStill(call.vcpuPage(), PageType.TDVPR)
+                            && !vcpu.isGone()
+                            && call.vcpuPage().owner() == tdr.pfn()
+                            && call.tdrPage().is(PageType.TDR)
+                            && isUsable(tdr, tdcs, leaf);
+            if (usable) {
+                locks.remember(call.vcpuPath(), mark, vcpu, claims);
+            }
         }
-        if (state.pamt().isStill(call.vcpuPage(), PageType.TDVPR)
-                && !vcpu.isGone()
-                && call.vcpuPage().owner() == tdr.pfn()
-                && call.tdrPage().is(PageType.TDR)
-                && isUsable(tdr, tdcs, leaf)) {
+        if (usable) {
             call.tdr(tdr);
             call.tdcs(tdcs);
             return true;
         }
-        call.locks().releaseTo(mark);
+        locks.releaseTo(mark);
         return false;
     }
 

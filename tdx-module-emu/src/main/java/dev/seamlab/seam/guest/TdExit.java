@@ -119,10 +119,10 @@ public final class TdExit {
     /** Everything the host could read something from; RSP is the host's own throughout. */
     private static void clear(Registers host, Tdcs tdcs) {
         boolean keepRbp = (tdcs.config().configFlags() & TdConfig.FLAG_NO_RBP_MOD) != 0;
-        for (int i = 0; i < Registers.COUNT; i++) {
-            if (i != Registers.RSP && !(keepRbp && i == Registers.RBP)) {
-                host.set(i, 0);
-            }
-        }
+        long rsp = host.get(Registers.RSP);
+        long rbp = keepRbp ? host.get(Registers.RBP) : 0;
+        host.clear();
+        host.set(Registers.RSP, rsp);
+        host.set(Registers.RBP, rbp);
     }
 }

@@ -3,6 +3,7 @@ package dev.seamlab.seam.lock;
 
 import dev.seamlab.machine.sched.Cells;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 
 /**
  * The locks that one call has taken so far, so that every way out of a leaf gives all of them back.
@@ -22,17 +23,29 @@ import java.lang.invoke.VarHandle;
  * <p>Places keep their contents after a release, because the next call mostly wants the same locks
  * at the same places; then taking one of them is a single fenced store of the length, or one for
  * several with {@link #stage}, and no reference is written (which would mark a card whose line
- * other CPUs mark too).
+ * other CPUs mark too). For the same reason VP.ENTER has a stretch of the list to itself: on the
+ * fault path it alternates with another leaf, and each would overwrite the other's places.
  */
 @SuppressWarnings("ReferenceEquality") // a lock is a place in one certain array
 public final class HeldLocks {
     // The longest chains, DEMOTE and PROMOTE, need 3 + 2 + 4 * 3 + 1 + 2 * 3.
-    private static final int CAPACITY = 32;
+    private static final int LONGEST = 32;
 
-    /** Place in {@link #shown} of the published length; lines before and behind stay unused. */
-    private static final int LENGTH = 32;
+    // VP.ENTER needs 4 + 1 + 1.
+    private static final int LONGEST_ENTRY = 8;
+    private static final int CAPACITY = LONGEST + LONGEST_ENTRY;
 
-    private static final int FIRST = LENGTH + 1;
+    /**
+     * Place in {@link #shown} of the stretch that counts, see {@link #stretch}; lines before and
+     * behind stay unused.
+     */
+    private static final int STRETCH = 32;
+
+    /** Place in {@link #claims} of the number of claims on slotted locks, clear of the header. */
+    private static final int CLAIMS = 16;
+
+    private static final int END_BITS = 8;
+    private static final int FIRST = STRETCH + 1;
     private static final int HIDDEN = -1;
 
     /** How a place is held. */
@@ -43,33 +56,56 @@ public final class HeldLocks {
     private static final byte GONE = 3;
 
     private final HeldLocks[] cpus;
+
+    /** Shared by all CPUs. Written where a slotted lock is claimed, which is rare. */
+    private final long[] claims;
+
     private final long[][] words = new long[CAPACITY][];
     private final int[] at = new int[CAPACITY];
     private final byte[] how = new byte[CAPACITY];
+
+    // The places [first, count) hold what the call took.
+    private int first;
     private int count;
 
-    // For other CPUs: how many places count, and the index of the lock at each, HIDDEN unless it is
+    // No place below this one is held in a word, so none has anything to give back.
+    private int firstInWord = CAPACITY;
+
+    // For other CPUs: which places count, and the index of the lock at each, HIDDEN unless it is
     // held by slot.
     private final int[] shown = new int[FIRST + CAPACITY + 32];
 
+    // Paths that may be taken again, and which places they need: a bit each.
+    private LockPath[] paths = {};
+    private long kept;
+
     /** Locks of a machine with one CPU. */
     public HeldLocks() {
-        this(new HeldLocks[1], 0);
+        this(new HeldLocks[1], 0, new long[2 * CLAIMS]);
     }
 
-    private HeldLocks(HeldLocks[] cpus, int cpu) {
+    private HeldLocks(HeldLocks[] cpus, int cpu, long[] claims) {
         this.cpus = cpus;
-        java.util.Arrays.fill(shown, FIRST, FIRST + CAPACITY, HIDDEN);
+        this.claims = claims;
+        Arrays.fill(shown, FIRST, FIRST + CAPACITY, HIDDEN);
         cpus[cpu] = this;
     }
 
     /** One list for each logical CPU of a machine. */
     public static HeldLocks[] ofCpus(int number) {
         HeldLocks[] lists = new HeldLocks[number];
+        long[] claims = new long[2 * CLAIMS];
         for (int cpu = 0; cpu < number; cpu++) {
-            new HeldLocks(lists, cpu);
+            new HeldLocks(lists, cpu, claims);
         }
         return lists;
+    }
+
+    /** A call begins; nothing is held. */
+    public void begin(boolean entry) {
+        assert count == first : "the call before has left locks behind";
+        first = entry ? LONGEST : 0;
+        count = first;
     }
 
     /** Takes a lock shared, or says that it is busy. */
@@ -84,6 +120,7 @@ public final class HeldLocks {
             }
             withdraw(place);
             if (outcome == SharexLock.BUSY) {
+                claimed(); // the word is marked now
                 return false;
             }
         }
@@ -98,6 +135,7 @@ public final class HeldLocks {
         int place = count;
         if (words[place] != lock || shown[FIRST + place] != index) {
             // Never a mixture of the old and the new lock to somebody who reads index, lock, index.
+            unkeep(place);
             Cells.release(shown, FIRST + place, HIDDEN);
             VarHandle.storeStoreFence();
             words[place] = lock;
@@ -123,15 +161,78 @@ public final class HeldLocks {
         return true;
     }
 
+    /** A path for this CPU to remember. */
+    public LockPath newPath() {
+        LockPath path = new LockPath();
+        paths = Arrays.copyOf(paths, paths.length + 1);
+        paths[paths.length - 1] = path;
+        return path;
+    }
+
+    /** To be asked before the locks of a path are taken; {@link #remember} wants the answer. */
+    public long claims() {
+        return Cells.volatileRead(claims, CLAIMS);
+    }
+
+    /**
+     * Remembers the slotted locks taken since a mark, and what was seen under them.
+     *
+     * @param claimsBefore answer of {@link #claims} from before they were taken
+     */
+    public void remember(LockPath path, int mark, Object seen, long claimsBefore) {
+        for (LockPath other : paths) {
+            if (other != path && other.start() < count && mark < other.end()) {
+                other.forget();
+            }
+        }
+        path.learn(seen, mark, count, claimsBefore);
+        kept |= (1L << count) - (1L << mark);
+    }
+
+    /**
+     * Takes the locks of a path again, or nothing. A refusal leaves no trace and means only that
+     * they have to be taken in the usual way.
+     *
+     * <p>Why one load is enough: a claim counts itself before it looks through the slots, and this
+     * CPU enters its slot before it reads that number, both in volatile order. Either the number
+     * has moved here, or the claimant sees the slot, finds the lock shared and changes nothing.
+     * Claims of before the path was taken were seen in the words then.
+     */
+    public boolean retake(LockPath path) {
+        if (count != path.start()) {
+            return false;
+        }
+        count = path.end();
+        publish();
+        if (claims() == path.claims()) {
+            return true;
+        }
+        withdraw(path.start());
+        return false;
+    }
+
     /** Takes a lock exclusively, or says that it is busy. */
     public boolean exclusive(long[] lock, int index) {
         int outcome = SharexLock.tryClaim(lock, index);
-        if (outcome == SharexLock.CLAIM
-                ? SharexLock.decide(lock, index, isInSlots(lock, index, count))
-                : outcome == SharexLock.TAKEN) {
+        if (outcome == SharexLock.TAKEN) {
             return push(lock, index, ALONE);
         }
+        if (outcome == SharexLock.CLAIM && decide(lock, index, count)) {
+            return push(lock, index, ALONE);
+        }
+        claimed(); // the word is marked now
         return false;
+    }
+
+    /** Ends a claim as what the slots say: with this CPU's places below {@code own} among them. */
+    private boolean decide(long[] lock, int index, int own) {
+        claimed();
+        return SharexLock.decide(lock, index, isInSlots(lock, index, own));
+    }
+
+    /** Somebody claims a slotted lock, or has marked one as wanted. */
+    private void claimed() {
+        Cells.getAndAdd(claims, CLAIMS, 1);
     }
 
     /** Takes a lock in one of the two ways. */
@@ -149,14 +250,15 @@ public final class HeldLocks {
             }
         } else {
             int outcome = SharexLock.tryClaim(words[last], at[last]);
-            if (outcome != SharexLock.CLAIM
-                    || !SharexLock.decide(
-                            words[last], at[last], isInSlots(words[last], at[last], last))) {
+            if (outcome != SharexLock.CLAIM || !decide(words[last], at[last], last)) {
+                claimed(); // the word is marked now
                 return false;
             }
+            unkeep(last);
             Cells.release(shown, FIRST + last, HIDDEN);
         }
         how[last] = ALONE;
+        firstInWord = Math.min(firstInWord, last);
         return true;
     }
 
@@ -167,20 +269,26 @@ public final class HeldLocks {
 
     /** Gives back, latest first, everything taken since a mark. */
     public void releaseTo(int mark) {
-        for (int place = count - 1; place >= mark; place--) {
-            releaseWord(place);
+        if (firstInWord < count) {
+            for (int place = count - 1; place >= Math.max(mark, firstInWord); place--) {
+                releaseWord(place);
+            }
+            if (firstInWord >= mark) {
+                firstInWord = CAPACITY;
+            }
         }
         withdraw(mark);
     }
 
     /** Gives back one lock out of order, as VP.ENTER does with OP_STATE before it enters. */
     public void release(long[] lock, int index) {
-        for (int place = count - 1; place >= 0; place--) {
+        for (int place = count - 1; place >= first; place--) {
             if (words[place] == lock && at[place] == index && how[place] != GONE) {
                 releaseWord(place);
                 if (place == count - 1) {
                     withdraw(place);
                 } else {
+                    unkeep(place);
                     Cells.release(shown, FIRST + place, HIDDEN);
                     how[place] = GONE;
                 }
@@ -192,7 +300,7 @@ public final class HeldLocks {
 
     /** Gives back everything. */
     public void releaseAll() {
-        releaseTo(0);
+        releaseTo(first);
     }
 
     private void releaseWord(int place) {
@@ -205,6 +313,7 @@ public final class HeldLocks {
 
     private boolean push(long[] lock, int index, byte held) {
         int place = count;
+        unkeep(place);
         if (shown[FIRST + place] != HIDDEN) {
             Cells.release(shown, FIRST + place, HIDDEN);
             VarHandle.storeStoreFence();
@@ -214,17 +323,36 @@ public final class HeldLocks {
         }
         at[place] = index;
         how[place] = held;
+        firstInWord = Math.min(firstInWord, place);
         count = place + 1;
         return true;
     }
 
-    private void publish() {
-        Cells.volatileWrite(shown, LENGTH, count);
+    /** The place gets another lock: no path may count on it any more. */
+    private void unkeep(int place) {
+        if ((kept >>> place & 1) == 0) {
+            return;
+        }
+        for (LockPath path : paths) {
+            if (path.covers(place)) {
+                path.forget();
+            }
+        }
+        kept &= ~(1L << place);
     }
 
-    private void withdraw(int length) {
-        count = length;
-        Cells.release(shown, LENGTH, length);
+    private void publish() {
+        Cells.volatileWrite(shown, STRETCH, stretch());
+    }
+
+    private void withdraw(int to) {
+        count = to;
+        Cells.release(shown, STRETCH, stretch());
+    }
+
+    /** The places that count, in one word: the first, and the one after the last. */
+    private int stretch() {
+        return first << END_BITS | count;
     }
 
     /**
@@ -232,8 +360,10 @@ public final class HeldLocks {
      */
     private boolean isInSlots(long[] lock, int index, int own) {
         for (HeldLocks cpu : cpus) {
-            int length = cpu == this ? own : Cells.volatileRead(cpu.shown, LENGTH);
-            for (int place = 0; place < length; place++) {
+            int stretch =
+                    cpu == this ? first << END_BITS | own : Cells.volatileRead(cpu.shown, STRETCH);
+            int end = stretch & ((1 << END_BITS) - 1);
+            for (int place = stretch >>> END_BITS; place < end; place++) {
                 if (cpu.shows(place, lock, index)) {
                     return true;
                 }

@@ -55,7 +55,7 @@ final class MemAccess {
     long open(Call call, Leaf leaf, long tdr, int lowest, int highest, boolean treeAlone) {
         long info = call.regs().rcx();
         call.regs().rcx(0).rdx(0);
-        boolean treeHeld = !treeAlone && tds.again(call, leaf, tdr, true);
+        boolean treeHeld = !treeAlone && tds.again(call, leaf, tdr);
         long status = Status.SUCCESS;
         if (!treeHeld) {
             status = tds.byTdr(call, tdr, Operand.RDX, false);

@@ -7,7 +7,6 @@ import dev.seamlab.seam.abi.PageType;
 import dev.seamlab.seam.lock.SharexLock;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +18,7 @@ final class GibBlock {
     static final int ONE_GIB_ENTRY = 2 * 512 + 8;
 
     private static final int RANGES = 512;
+    private static final VarHandle ENTRIES = MethodHandles.arrayElementVarHandle(long[][].class);
     private static final VarHandle STORAGE;
 
     static {
@@ -33,7 +33,7 @@ final class GibBlock {
     /** What a block keeps once one of its pages was looked at. */
     static final class Storage {
         final long[] words = new long[ONE_GIB_ENTRY + PamtEntry.WORDS];
-        final AtomicReferenceArray<long @Nullable []> fourK = new AtomicReferenceArray<>(RANGES);
+        private final long[] @Nullable [] fourK = new long[RANGES] @Nullable [];
 
         /** One bit per 4K page, Dynamic PAMT only; null while every bit is zero. */
         volatile long @Nullable [] bitmap;
@@ -43,6 +43,21 @@ final class GibBlock {
             for (int at = 0; at < words.length; at += PamtEntry.WORDS) {
                 words[at] = SharexLock.SLOTTED;
             }
+        }
+
+        /** 4K entries of a range, or null where it has none. */
+        long @Nullable [] entries(int range) {
+            return (long[]) ENTRIES.getAcquire(fourK, range);
+        }
+
+        /** Gives a range its 4K entries, or takes them away with null. */
+        void entries(int range, long @Nullable [] next) {
+            ENTRIES.setRelease(fourK, range, next);
+        }
+
+        /** Gives a range its 4K entries if it has none. Returns whether it did. */
+        boolean entriesIfNone(int range, long[] fresh) {
+            return ENTRIES.compareAndSet(fourK, range, (long[]) null, fresh);
         }
     }
 
@@ -78,7 +93,7 @@ final class GibBlock {
     /** 4K entries of a range in static mode, created on first use. */
     long[] staticEntries(int range) {
         Storage s = storage();
-        long[] standing = s.fourK.getAcquire(range);
+        long[] standing = s.entries(range);
         if (standing != null) {
             return standing;
         }
@@ -91,7 +106,7 @@ final class GibBlock {
                 }
             }
         }
-        return s.fourK.compareAndSet(range, null, fresh) ? fresh : staticEntries(range);
+        return s.entriesIfNone(range, fresh) ? fresh : staticEntries(range);
     }
 
     /** Bitmap, created on first use. */

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.seam.pamt;
 
+import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Hpa;
 import dev.seamlab.machine.Pfn;
 import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.PageType;
+import dev.seamlab.seam.lock.HeldLocks;
+import dev.seamlab.seam.lock.LockPath;
 import dev.seamlab.seam.lock.SharexLock;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +27,21 @@ public final class PageRef {
     private long[] words = NOWHERE;
     private int at;
     private GibBlock.@Nullable Storage block;
+    private final @Nullable LockPath path;
+
+    /** A slot for pages that have little to do with each other. */
+    public PageRef() {
+        path = null;
+    }
+
+    /**
+     * A slot for pages that mostly lie beside the last one.
+     *
+     * @param path for the locks above their entries
+     */
+    public PageRef(LockPath path) {
+        this.path = path;
+    }
 
     void point(@Hpa long address, int reached, GibBlock.Storage storage, long[] array, int index) {
         hpa = address;
@@ -41,6 +59,34 @@ public final class PageRef {
     /** Points at the same entry as another slot. */
     public void point(PageRef other) {
         point(other.hpa, other.level, other.block(), other.words, other.at);
+    }
+
+    /** What the last walk found, where it went to the same GiB: that stays where it is. */
+    GibBlock.@Nullable Storage blockOf(@Hpa long address) {
+        return (hpa ^ address) >>> Addresses.GIB_SHIFT == 0 ? block : null;
+    }
+
+    /** Remembers the locks above the 4K entries of a range, where this slot does. */
+    void remember(HeldLocks locks, int mark, long[] entries, long claimsBefore) {
+        if (path != null) {
+            locks.remember(path, mark, entries, claimsBefore);
+        }
+    }
+
+    /**
+     * Takes the locks above the 4K entry of a page that lies in the same range as the last one.
+     *
+     * @return the entries of that range, or null where the locks have to be taken one by one
+     */
+    long @Nullable [] retake(HeldLocks locks, @Hpa long address) {
+        boolean beside = (hpa ^ address) >>> Addresses.RANGE_SHIFT == 0;
+        return beside && path != null && path.leadsTo(words) && locks.retake(path) ? words : null;
+    }
+
+    /** Moves to another 4K entry of the same range. */
+    void move(@Hpa long address, int index) {
+        hpa = address;
+        at = index;
     }
 
     /** Whether the slot points at the 4K entry of a page. */

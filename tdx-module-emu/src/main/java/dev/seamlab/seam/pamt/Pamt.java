@@ -99,12 +99,23 @@ public final class Pamt {
      * @return {@link #FOUND}, {@link #LOCKED} or {@link #OUT_OF_RANGE}
      */
     public int walk(HeldLocks locks, PageRef to, @Hpa long hpa, int target, boolean alone) {
+        if (alone && target == PageInfo.LEVEL_4K && walkBeside(locks, to, hpa)) {
+            return FOUND;
+        }
+        GibBlock.Storage known = to.blockOf(hpa);
+        if (known != null
+                && target == PageInfo.LEVEL_4K
+                && walkAtOnce(locks, to, hpa, known, alone)) {
+            return FOUND;
+        }
         GibBlock block = block(hpa);
         if (block == null) {
             return OUT_OF_RANGE;
         }
         GibBlock.Storage storage = block.storage();
-        if (target == PageInfo.LEVEL_4K && walkAtOnce(locks, to, hpa, storage, alone)) {
+        if (known == null
+                && target == PageInfo.LEVEL_4K
+                && walkAtOnce(locks, to, hpa, storage, alone)) {
             return FOUND;
         }
         long[] words = storage.words;
@@ -139,6 +150,25 @@ public final class Pamt {
     }
 
     /**
+     * The usual case of {@link #walk} on the fault path: an entry beside the one that the last walk
+     * ended at, under locks that nobody has claimed since.
+     */
+    private static boolean walkBeside(HeldLocks locks, PageRef to, @Hpa long hpa) {
+        int mark = locks.mark();
+        long[] entries = to.retake(locks, hpa);
+        if (entries == null) {
+            return false;
+        }
+        int page = pageEntry(hpa);
+        if (locks.exclusive(entries, page)) {
+            to.move(hpa, page);
+            return true;
+        }
+        locks.releaseTo(mark);
+        return false;
+    }
+
+    /**
      * The usual case of {@link #walk}: a 4K entry below two that are no leaves and that nobody
      * owns. What it sees before it has the locks it looks at again afterwards. Takes the locks of
      * the path with one fence instead of one each.
@@ -149,7 +179,7 @@ public final class Pamt {
     private boolean walkAtOnce(
             HeldLocks locks, PageRef to, @Hpa long hpa, GibBlock.Storage storage, boolean alone) {
         int rangeInGib = rangeInGib(hpa);
-        long[] entries = storage.fourK.getAcquire(rangeInGib);
+        long[] entries = storage.entries(rangeInGib);
         if (entries == null) {
             return false;
         }
@@ -158,6 +188,7 @@ public final class Pamt {
         int page = pageEntry(hpa);
         boolean bySlot = !alone && (Cells.acquire(entries, page) & SharexLock.SLOTTED) != 0;
         int mark = locks.mark();
+        long claims = locks.claims();
         locks.stage(words, GibBlock.ONE_GIB_ENTRY);
         locks.stage(words, range);
         if (bySlot) {
@@ -169,10 +200,14 @@ public final class Pamt {
         PageType inner = dynamic ? PageType.PAMT : PageType.NDA;
         if (PamtEntry.typeCode(Cells.acquire(words, GibBlock.ONE_GIB_ENTRY)) == PageType.NDA.code()
                 && PamtEntry.typeCode(Cells.acquire(words, range)) == inner.code()
-                && storage.fourK.getAcquire(rangeInGib) == entries
-                && (bySlot || locks.take(entries, page, alone))) {
-            to.point(hpa, PageInfo.LEVEL_4K, storage, entries, page);
-            return true;
+                && storage.entries(rangeInGib) == entries) {
+            if (!bySlot) {
+                to.remember(locks, mark, entries, claims);
+            }
+            if (bySlot || locks.take(entries, page, alone)) {
+                to.point(hpa, PageInfo.LEVEL_4K, storage, entries, page);
+                return true;
+            }
         }
         locks.releaseTo(mark);
         return false;
@@ -202,7 +237,7 @@ public final class Pamt {
         return PamtEntry.typeCode(Cells.acquire(words, GibBlock.ONE_GIB_ENTRY))
                         == PageType.NDA.code()
                 && PamtEntry.typeCode(Cells.acquire(words, rangeEntry(known.hpa()))) == inner.code()
-                && known.block().fourK.getAcquire(rangeInGib(known.hpa())) == known.words()
+                && known.block().entries(rangeInGib(known.hpa())) == known.words()
                 && known.is(type);
     }
 
@@ -236,10 +271,16 @@ public final class Pamt {
             return false;
         }
         GibBlock block = block(hpa);
-        if (block == null) {
-            return false;
-        }
-        long[] bits = block.storage().bitmap;
+        return block != null && isMarked(block.storage(), hpa);
+    }
+
+    /** The same for the page that a walk went to. */
+    public boolean isMetadataPage(PageRef page) {
+        return dynamic && isMarked(page.block(), page.hpa());
+    }
+
+    private static boolean isMarked(GibBlock.Storage storage, @Hpa long hpa) {
+        long[] bits = storage.bitmap;
         int page = pageInGib(hpa);
         return bits != null && (Cells.acquire(bits, page >>> 6) >>> page & 1) != 0;
     }
@@ -279,7 +320,7 @@ public final class Pamt {
             }
             return true;
         }
-        long[] entries = storage.fourK.getAcquire(range);
+        long[] entries = storage.entries(range);
         if (entries == null) {
             return !block.hasReserved(
                     Addresses.alignDown(hpa, Addresses.RANGE_SIZE), Addresses.RANGE_SIZE);
@@ -290,8 +331,7 @@ public final class Pamt {
     /** Dynamic PAMT: installs a page pair at a 2M entry that the caller holds exclusively. */
     public void installPair(PageRef range, @Hpa long page0, @Hpa long page1) {
         range.block()
-                .fourK
-                .setRelease(
+                .entries(
                         rangeInGib(range.hpa()),
                         new long[PamtEntry.WORDS * Addresses.PAGES_PER_RANGE]);
         range.writeSecond(PamtEntry.pairWord1(Addresses.pfn(page1), 0));
@@ -303,8 +343,7 @@ public final class Pamt {
      * holds the 2M entry exclusively.
      */
     public int halfInUse(PageRef range) {
-        long[] entries =
-                Objects.requireNonNull(range.block().fourK.getAcquire(rangeInGib(range.hpa())));
+        long[] entries = Objects.requireNonNull(range.block().entries(rangeInGib(range.hpa())));
         int used = firstUsed(entries);
         return used < 0 ? -1 : used / (Addresses.PAGES_PER_RANGE / 2);
     }
@@ -315,7 +354,7 @@ public final class Pamt {
         releaseMetadataPage(page1(range));
         range.write(PamtEntry.of(PageType.NDA, 0));
         range.writeSecond(0);
-        range.block().fourK.setRelease(rangeInGib(range.hpa()), null);
+        range.block().entries(rangeInGib(range.hpa()), null);
     }
 
     /** First page of the pair of a 2M entry. */
@@ -346,7 +385,7 @@ public final class Pamt {
         if (dynamic) {
             long[] entries = new long[PamtEntry.WORDS * Addresses.PAGES_PER_RANGE];
             fill(entries, child);
-            leaf.block().fourK.setRelease(range, entries);
+            leaf.block().entries(range, entries);
             leaf.writeSecond(PamtEntry.pairWord1(Addresses.pfn(page1), Addresses.PAGES_PER_RANGE));
             leaf.write(PamtEntry.pairWord0(Addresses.pfn(page0)));
             return;
@@ -372,9 +411,9 @@ public final class Pamt {
             releaseMetadataPage(page0(parent));
             releaseMetadataPage(page1(parent));
             parent.writeSecond(0);
-            parent.block().fourK.setRelease(range, null);
+            parent.block().entries(range, null);
         } else {
-            long[] entries = Objects.requireNonNull(parent.block().fourK.getAcquire(range));
+            long[] entries = Objects.requireNonNull(parent.block().entries(range));
             freeChildren(entries);
         }
         parent.write(PamtEntry.of(PageType.REG, owner));
@@ -402,7 +441,7 @@ public final class Pamt {
             level = PageInfo.LEVEL_2M;
             int type = PamtEntry.typeCode(Cells.acquire(words, at));
             boolean inner = type == (dynamic ? PageType.PAMT : PageType.NDA).code();
-            long[] entries = storage.fourK.getAcquire(rangeInGib(hpa));
+            long[] entries = storage.entries(rangeInGib(hpa));
             if (inner && entries != null) {
                 words = entries;
                 at = pageEntry(hpa);
@@ -468,7 +507,7 @@ public final class Pamt {
 
     private long[] entries(GibBlock block, GibBlock.Storage storage, @Hpa long hpa) {
         int range = rangeInGib(hpa);
-        long[] entries = storage.fourK.getAcquire(range);
+        long[] entries = storage.entries(range);
         if (entries != null) {
             return entries;
         }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.seam.sept;
 
+import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gpa;
 import dev.seamlab.machine.sched.Cells;
+import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.lock.SharexLock;
 import org.jspecify.annotations.Nullable;
 
@@ -16,33 +18,82 @@ public final class SeptCursor {
     private long entry;
     private boolean locked;
 
+    // Where the last walk began, and the 4K table it came to, if it came to one. Valid while the
+    // shape of the tree has that number.
+    private @Nullable SeptTable knownRoot;
+    private @Nullable SeptTable knownTable;
+    private long knownShape;
+    private long knownRange;
+
     /**
      * Walks towards {@code target} and stops there, or above at an entry that is a leaf or gives no
      * access. Takes no lock.
+     *
+     * <p>A walk to a 4K entry beside the last one goes to the same table at once, unless an entry
+     * above it has changed since.
      *
      * @return whether the walk reached the target level
      */
     public boolean walk(SeptTable root, @Gpa long gpa, int target) {
         assert !locked : "walk with an entry still locked";
+        long shape = root.shape();
+        if (target == PageInfo.LEVEL_4K
+                && root == knownRoot
+                && shape == knownShape
+                && gpa >>> Addresses.RANGE_SHIFT == knownRange
+                && knownTable != null) {
+            stopAt(knownTable, gpa);
+            return true;
+        }
+        return walkDown(root, shape, gpa, target);
+    }
+
+    private boolean walkDown(SeptTable root, long shape, @Gpa long gpa, int target) {
         SeptTable at = root;
         while (true) {
-            int i = at.indexOf(gpa);
-            long seen = Cells.acquire(at.words(), i);
-            table = at;
-            index = i;
-            entry = seen;
+            long seen = stopAt(at, gpa);
             if (at.level() == target) {
+                remember(root, shape, gpa, at);
                 return true;
             }
             if (!SeptEntry.isAccessible(seen) || SeptEntry.isLeaf(seen)) {
+                remember(root, shape, gpa, at);
                 return false;
             }
-            SeptTable next = at.child(i);
+            SeptTable next = at.child(index);
             if (next != null) {
                 at = next;
             }
             // Null: the entry changed after we read it; look again. Only a guest-side walk, which
             // takes no lock on the tree, can meet this.
+        }
+    }
+
+    private long stopAt(SeptTable at, @Gpa long gpa) {
+        int i = at.indexOf(gpa);
+        long seen = Cells.acquire(at.words(), i);
+        if (table != at) {
+            table = at; // only where it changes: a reference written marks a card
+        }
+        index = i;
+        entry = seen;
+        return seen;
+    }
+
+    /**
+     * Keeps where the walk came to. The number of the shape was read before the walk, so a change
+     * meanwhile makes what is kept invalid.
+     */
+    private void remember(SeptTable root, long shape, @Gpa long gpa, SeptTable at) {
+        if (knownRoot != root) {
+            knownRoot = root;
+        }
+        if (at.level() == PageInfo.LEVEL_4K) {
+            knownTable = at;
+            knownShape = shape;
+            knownRange = gpa >>> Addresses.RANGE_SHIFT;
+        } else {
+            knownTable = null;
         }
     }
 
@@ -104,6 +155,9 @@ public final class SeptCursor {
         SeptEntry.commit(words(), index, value);
         entry = value;
         locked = false;
+        if (level() != PageInfo.LEVEL_4K) {
+            java.util.Objects.requireNonNull(knownRoot).reshaped();
+        }
     }
 
     /** Drops the lock if it is held; the entry keeps its value. */

@@ -17,9 +17,15 @@ public final class SeptTable {
     /** Entries of a page. */
     public static final int ENTRIES = 512;
 
+    private static final int SHAPE = 16;
+
     private final @Hpa long hpa;
     private final int level;
     private final long[] words = new long[ENTRIES];
+
+    /** For walks that begin here; clear of the array header. Null where the walk would be over. */
+    private final long @Nullable [] shape;
+
     private final @Nullable SeptTable @Nullable [] children;
 
     /** A page full of free entries. */
@@ -27,6 +33,7 @@ public final class SeptTable {
         this.hpa = hpa;
         this.level = level;
         this.children = level == PageInfo.LEVEL_4K ? null : new @Nullable SeptTable[ENTRIES];
+        this.shape = level == PageInfo.LEVEL_4K ? null : new long[2 * SHAPE];
         Arrays.fill(words, SeptEntry.FREE);
     }
 
@@ -38,6 +45,22 @@ public final class SeptTable {
     /** Level of the entries. */
     public int level() {
         return level;
+    }
+
+    /**
+     * Number of the shape of the tree below this root: another one after each change of an entry
+     * above level 4K. Whoever read it before a walk and reads the same number again would end at
+     * the same 4K table again.
+     */
+    long shape() {
+        return shape == null ? 0 : Cells.acquire(shape, SHAPE);
+    }
+
+    /** An entry above level 4K has changed; after the change. */
+    void reshaped() {
+        if (shape != null) {
+            Cells.getAndAdd(shape, SHAPE, 1);
+        }
     }
 
     /** The entries. */

@@ -18,7 +18,6 @@ import dev.seamlab.seam.core.ModuleState;
 import dev.seamlab.seam.core.TdAccess;
 import dev.seamlab.seam.guest.GuestCpu;
 import dev.seamlab.seam.guest.Tdcalls;
-import dev.seamlab.seam.td.Tdcs;
 import dev.seamlab.seam.td.Tdvps;
 import dev.seamlab.seam.td.TlbEpoch;
 import dev.seamlab.seam.td.VcpuContext.LastExit;
@@ -64,7 +63,9 @@ final class VpEnter implements LeafHandler {
         if ((operand & ~(TDVPR | HOST_RECOVERABILITY_HINT | RESUME_L1)) != 0) {
             return OPERAND_INVALID.with(Operand.RCX);
         }
-        long status = find(call, operand & TDVPR);
+        long tdvpr = operand & TDVPR;
+        boolean epochHeld = isExpected(call, tdvpr) && tds.vcpuAgain(call, Leaf.VP_ENTER, tdvpr);
+        long status = epochHeld ? Status.SUCCESS : find(call, tdvpr);
         if (status != Status.SUCCESS) {
             return status;
         }
@@ -81,9 +82,11 @@ final class VpEnter implements LeafHandler {
             // There is no L2 VM that could have exited.
             return OPERAND_INVALID.with(Operand.RCX);
         }
-        if (!enterEpoch(call)) {
+        TlbEpoch tracking = call.tdcs().epoch();
+        if (!epochHeld && !call.locks().share(tracking.words(), TlbEpoch.LOCK)) {
             return OPERAND_BUSY.with(Operand.TD_EPOCH);
         }
+        enterEpoch(call, tracking);
         boolean notify = false;
         if (vcpu.context().eptFaults().listed() != 0) {
             long filtered = ZeroStepFilter.check(call);
@@ -92,17 +95,27 @@ final class VpEnter implements LeafHandler {
             }
             notify = ZeroStepFilter.notifies(vcpu, call.tdcs());
         }
-        call.locks().release(call.tdcs().locks(), Tdcs.OP_STATE_LOCK);
+        // The two locks taken last: the operation state's and the epoch's.
+        call.locks().releaseTo(call.locks().mark() - 2);
         vcpu.state(VcpuState.ACTIVE);
         GuestCpu.complete(vcpu, call.regs(), hint);
         cpus[call.cpu().index()].run(call, state.machine().guestAt(vcpu.hpa()), notify);
         return call.regs().rax();
     }
 
+    /**
+     * Whether the vCPU that this CPU found last is wanted, and looks as if it could be entered here
+     * once more: a call that fails does not come as far as to the epoch's lock.
+     */
+    private static boolean isExpected(Call call, long tdvpr) {
+        Tdvps vcpu = call.lastVcpu();
+        return vcpu != null
+                && vcpu.hpa() == tdvpr
+                && vcpu.state() == VcpuState.READY
+                && vcpu.associatedCpu() == call.cpu().index();
+    }
+
     private long find(Call call, long tdvpr) {
-        if (tds.vcpuAgain(call, Leaf.VP_ENTER, tdvpr)) {
-            return Status.SUCCESS;
-        }
         long status = tds.byTdvpr(call, tdvpr, Operand.RCX, false, false);
         return status == Status.SUCCESS ? tds.checkState(call, Leaf.VP_ENTER, true) : status;
     }
@@ -130,16 +143,10 @@ final class VpEnter implements LeafHandler {
      * the epoch is a new one for this vCPU, hardware would flush its translations; there are none
      * here.
      */
-    private static boolean enterEpoch(Call call) {
-        TlbEpoch tracking = call.tdcs().epoch();
-        if (!call.locks().share(tracking.words(), TlbEpoch.LOCK)) {
-            return false;
-        }
+    private static void enterEpoch(Call call, TlbEpoch tracking) {
         long epoch = tracking.epoch();
         tracking.enter(call.cpu().index(), epoch);
         call.tdvps().context().epoch(epoch);
         call.tdvps().context().newlyAssociated(false);
-        call.locks().release(tracking.words(), TlbEpoch.LOCK);
-        return true;
     }
 }

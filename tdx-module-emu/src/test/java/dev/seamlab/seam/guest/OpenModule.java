@@ -45,7 +45,7 @@ final class OpenModule implements Seam {
     public long call(LogicalCpu cpu, Registers regs) {
         Leaf leaf = Objects.requireNonNull(Leaf.of((int) regs.rax() & 0xFFFF));
         Call call = state.call(cpu.index());
-        call.begin(regs, (int) (regs.rax() >>> 16));
+        call.begin(regs, (int) (regs.rax() >>> 16), leaf == Leaf.VP_ENTER);
         try {
             long status = Objects.requireNonNull(leaves.get(leaf)).execute(call);
             regs.rax(status);

@@ -83,6 +83,95 @@ class HeldLocksTest {
     }
 
     @Test
+    void retake_nobodyClaimedMeanwhile_takesTheWholePathAgain() {
+        LockPath path = learnBoth(cpus[0]);
+        cpus[0].releaseAll();
+        assertThat(cpus[1].share(words, 0)).isTrue();
+
+        assertThat(path.leadsTo(this)).isTrue();
+        assertThat(cpus[0].retake(path)).isTrue();
+        cpus[1].releaseAll();
+        assertThat(cpus[1].exclusive(words, 0)).isFalse();
+        assertThat(cpus[1].exclusive(words, 1)).isFalse();
+        cpus[0].releaseAll();
+        assertThat(cpus[1].exclusive(words, 1)).isTrue();
+    }
+
+    @Test
+    void retake_ownedNow_orOwnedMeanwhile_orMarkedOnly_takesNothing() {
+        LockPath path = learnBoth(cpus[0]);
+        cpus[0].releaseAll();
+        cpus[1].exclusive(words, 1);
+        assertThat(cpus[0].retake(path)).isFalse();
+        cpus[1].releaseAll();
+        assertThat(cpus[0].retake(path)).isFalse();
+        assertThat(cpus[1].exclusive(words, 0)).as("no trace of the refusal").isTrue();
+        cpus[1].releaseAll();
+
+        LockPath again = learnBoth(cpus[0]);
+        assertThat(cpus[1].exclusive(words, 0)).isFalse(); // leaves its mark
+        cpus[0].releaseAll();
+        assertThat(cpus[0].retake(again)).as("somebody has to clear the mark").isFalse();
+    }
+
+    @Test
+    void retake_behindOtherLocks_takesNothing() {
+        LockPath path = learnBoth(cpus[0]);
+        cpus[0].releaseAll();
+        cpus[0].share(words, 0);
+
+        assertThat(cpus[0].retake(path)).isFalse();
+    }
+
+    @Test
+    void path_whosePlacesGotOtherLocks_leadsNowhere() {
+        LockPath path = learnBoth(cpus[0]);
+        cpus[0].releaseAll();
+        cpus[0].share(words, 0);
+        assertThat(path.leadsTo(this)).as("the same lock at the same place").isTrue();
+        cpus[0].share(words, 2);
+
+        assertThat(path.leadsTo(this)).isFalse();
+    }
+
+    @Test
+    void path_overlappedByAnotherOne_leadsNowhere() {
+        LockPath path = learnBoth(cpus[0]);
+        cpus[0].releaseAll();
+        LockPath other = learnBoth(cpus[0]);
+
+        assertThat(path.leadsTo(this)).isFalse();
+        assertThat(other.leadsTo(this)).isTrue();
+    }
+
+    @Test
+    void path_ofEntries_outlivesOtherLeaves() {
+        cpus[0].begin(true);
+        LockPath entry = learnBoth(cpus[0]);
+        cpus[0].releaseAll();
+        cpus[0].begin(false);
+        cpus[0].share(words, 1);
+        cpus[0].exclusive(words, 2);
+        cpus[0].releaseAll();
+
+        cpus[0].begin(true);
+        assertThat(entry.leadsTo(this)).isTrue();
+        assertThat(cpus[0].retake(entry)).isTrue();
+        assertThat(cpus[1].exclusive(words, 0)).isFalse();
+    }
+
+    private LockPath learnBoth(HeldLocks cpu) {
+        LockPath path = cpu.newPath();
+        int mark = cpu.mark();
+        long claims = cpu.claims();
+        cpu.stage(words, 0);
+        cpu.stage(words, 1);
+        assertThat(cpu.commit(mark)).isTrue();
+        cpu.remember(path, mark, this, claims);
+        return path;
+    }
+
+    @Test
     void failedHostAttempt_marksTheWord_andTheNextReaderClearsIt() {
         cpus[0].share(words, 0);
         cpus[1].exclusive(words, 0);

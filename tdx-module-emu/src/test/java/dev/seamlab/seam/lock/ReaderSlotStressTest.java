@@ -35,11 +35,12 @@ class ReaderSlotStressTest {
         List<Thread> threads = new ArrayList<>();
         for (int cpu = 0; cpu < CPUS; cpu++) {
             HeldLocks mine = lists[cpu];
+            LockPath path = mine.newPath();
             SplittableRandom random = new SplittableRandom(cpu);
             threads.add(
                     Thread.ofPlatform()
                             .uncaughtExceptionHandler((_, e) -> failures.add(e))
-                            .start(() -> work(mine, random)));
+                            .start(() -> work(mine, path, random)));
         }
         for (Thread thread : threads) {
             thread.join();
@@ -49,19 +50,22 @@ class ReaderSlotStressTest {
         assertThat(taken[FIRST]).as("shared").isPositive();
         assertThat(taken[FIRST + 1]).as("shared at once").isPositive();
         assertThat(taken[FIRST + 2]).as("exclusive").isPositive();
+        assertThat(taken[FIRST + 4]).as("a path again").isPositive();
         assertThat(taken[FIRST + 3]).as("upgraded").isPositive();
         // And nobody holds anything any more.
         assertThat(lists[0].exclusive(locks, FIRST)).isTrue();
         assertThat(lists[0].exclusive(locks, SECOND)).isTrue();
     }
 
-    private void work(HeldLocks mine, SplittableRandom random) {
+    private void work(HeldLocks mine, LockPath path, SplittableRandom random) {
         for (int i = 0; i < ROUNDS; i++) {
             int index = random.nextBoolean() ? FIRST : SECOND;
-            switch (random.nextInt(4)) {
-                case 0 -> share(mine, index);
-                case 1 -> shareBothAtOnce(mine);
-                case 2 -> own(mine, index);
+            // Owners in one round of eight only, so that paths are taken again between claims.
+            mine.begin(random.nextBoolean());
+            switch (random.nextInt(16)) {
+                case 0, 1, 2 -> share(mine, index);
+                case 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 -> shareBothAtOnce(mine, path);
+                case 14 -> own(mine, index);
                 default -> upgrade(mine, index);
             }
             mine.releaseAll();
@@ -75,12 +79,20 @@ class ReaderSlotStressTest {
         }
     }
 
-    private void shareBothAtOnce(HeldLocks mine) {
+    private void shareBothAtOnce(HeldLocks mine, LockPath path) {
         int mark = mine.mark();
+        if (path.leadsTo(locks) && mine.retake(path)) {
+            Cells.getAndAdd(taken, FIRST + 4, 1);
+            asReader(FIRST);
+            asReader(SECOND);
+            return;
+        }
+        long claims = mine.claims();
         mine.stage(locks, FIRST);
         mine.stage(locks, SECOND);
         if (mine.commit(mark)) {
             Cells.getAndAdd(taken, FIRST + 1, 1);
+            mine.remember(path, mark, locks, claims);
             asReader(FIRST);
             asReader(SECOND);
         }
