@@ -73,6 +73,11 @@ final class TdCreateCommand implements Callable<Integer> {
     @Option(names = "--debug", description = "Set ATTRIBUTES.DEBUG.")
     private boolean debug;
 
+    @Option(
+            names = "--large-pages",
+            description = "Map private memory at 2M where the guest accepts it so.")
+    private boolean largePages;
+
     @Option(names = "--start", description = "Start it once it is ready.")
     private boolean start;
 
@@ -85,6 +90,7 @@ final class TdCreateCommand implements Callable<Integer> {
                 TrustDomain.newBuilder()
                         .setMemoryBytes(memory)
                         .setVcpuCount(vcpus)
+                        .setLargePages(largePages)
                         .setGuestProgram(GuestProgram.newBuilder().setText(program()));
         if (firmware != null) {
             wanted.setFirmware(

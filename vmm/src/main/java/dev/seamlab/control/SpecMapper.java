@@ -32,7 +32,8 @@ final class SpecMapper {
                 proto.hasAttributes()
                         ? attributes(proto.getAttributes())
                         : TrustDomainSpec.DEFAULT_ATTRIBUTES,
-                proto.getGpaWidth() == 0 ? TrustDomainSpec.DEFAULT_GPA_WIDTH : proto.getGpaWidth());
+                proto.getGpaWidth() == 0 ? TrustDomainSpec.DEFAULT_GPA_WIDTH : proto.getGpaWidth(),
+                proto.getLargePages());
     }
 
     /** Fills in what a specification says. */
@@ -47,7 +48,8 @@ final class SpecMapper {
                                 .setSeptVeDisable(
                                         (spec.attributes() & TdParams.ATTRIBUTE_SEPT_VE_DISABLE)
                                                 != 0))
-                .setGpaWidth(spec.gpaWidth());
+                .setGpaWidth(spec.gpaWidth())
+                .setLargePages(spec.largePages());
     }
 
     /** The firmware of a specification as answers show it: without the image. */

@@ -20,10 +20,10 @@ final class Backing {
     private final PageTable512 pages;
     private final LongAdder allocated = new LongAdder();
 
-    Backing(PageAllocator allocator, PageUse use, long pages) {
+    Backing(PageAllocator allocator, PageUse use, long pages, @Pfn long frames) {
         this.allocator = allocator;
         this.use = use;
-        this.pages = new PageTable512(pages);
+        this.pages = new PageTable512(pages, frames);
     }
 
     /** What its pages count as. */
@@ -52,6 +52,30 @@ final class Backing {
         }
         allocator.free(fresh, use);
         return getOrAllocate(node, index);
+    }
+
+    /**
+     * The 512 contiguous, aligned pages of the 2 MiB unit that begins at an index; allocated where
+     * the unit never had a page.
+     *
+     * @return the first, or {@link PageAllocator#NONE} where there are no such pages: the unit has
+     *     single pages, or the host has no free 2 MiB
+     */
+    @Pfn
+    long getOrAllocateUnit(int node, long index) {
+        if (pages.isUntouched(index)) {
+            long size = Addresses.PAGES_PER_RANGE;
+            long fresh = allocator.allocateRange(node, size, size, use);
+            if (fresh != PageAllocator.NONE) {
+                if (pages.putUnitIfNone(index, fresh)) {
+                    allocated.add(size);
+                    return fresh;
+                }
+                allocator.freeRange(fresh, size, use);
+            }
+        }
+        long standing = pages.contiguousUnit(index);
+        return standing == PageTable512.NONE ? PageAllocator.NONE : standing;
     }
 
     /** The page at an index, or {@link PageTable512#NONE}. */

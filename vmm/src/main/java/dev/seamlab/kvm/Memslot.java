@@ -4,6 +4,7 @@ package dev.seamlab.kvm;
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.machine.Gfn;
+import dev.seamlab.machine.Pfn;
 
 /** A stretch of guest memory with its private and shared backing and its attributes. */
 final class Memslot {
@@ -16,13 +17,16 @@ final class Memslot {
     /** Host page per guest page that the shared EPT maps. */
     private final PageTable512 sharedMappings;
 
-    Memslot(PageAllocator allocator, @Gfn long base, long pages) {
+    /**
+     * @param frames first page frame that the host does not have
+     */
+    Memslot(PageAllocator allocator, @Gfn long base, long pages, @Pfn long frames) {
         this.base = base;
         this.pages = pages;
         this.attributes = new Attributes(pages);
-        this.gmem = new Backing(allocator, PageUse.GUEST_PRIVATE, pages);
-        this.shared = new Backing(allocator, PageUse.GUEST_SHARED, pages);
-        this.sharedMappings = new PageTable512(pages);
+        this.gmem = new Backing(allocator, PageUse.GUEST_PRIVATE, pages, frames);
+        this.shared = new Backing(allocator, PageUse.GUEST_SHARED, pages, frames);
+        this.sharedMappings = new PageTable512(pages, frames);
     }
 
     @Gfn

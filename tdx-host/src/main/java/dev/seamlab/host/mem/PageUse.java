@@ -25,7 +25,12 @@ public enum PageUse {
     /** Operand structures of SEAMCALLs, source pages of PAGE.ADD. */
     BUFFER(false),
     /** Kept ready in a vCPU's pool for the fault path. */
-    POOL(false);
+    POOL(false),
+    /**
+     * Kept ready for a Secure EPT table and backed already, though the module does not have it yet;
+     * each holds a count in its range.
+     */
+    SEPT_READY(false);
 
     /** Number of uses. */
     public static final int COUNT = values().length;

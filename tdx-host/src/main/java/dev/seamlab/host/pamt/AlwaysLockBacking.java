@@ -57,6 +57,11 @@ public final class AlwaysLockBacking implements PamtBacking {
     }
 
     @Override
+    public Lock lock() {
+        return lock;
+    }
+
+    @Override
     public void put(HostCpu cpu, @Pfn long pfn) {
         lock.lock();
         try {

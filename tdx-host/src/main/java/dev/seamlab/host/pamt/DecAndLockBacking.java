@@ -79,6 +79,11 @@ public final class DecAndLockBacking implements PamtBacking {
     }
 
     @Override
+    public Lock lock() {
+        return lock;
+    }
+
+    @Override
     public void put(HostCpu cpu, @Pfn long pfn) {
         if (counts.decAboveOne(pfn)) {
             return;

@@ -73,6 +73,11 @@ public final class LockAvoidingBacking implements PamtBacking {
     }
 
     @Override
+    public Lock lock() {
+        return lock;
+    }
+
+    @Override
     public void put(HostCpu cpu, @Pfn long pfn) {
         if (counts.decrement(pfn) != 0) {
             return;

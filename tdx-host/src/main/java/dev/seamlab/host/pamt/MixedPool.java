@@ -63,6 +63,7 @@ public final class MixedPool implements FaultPool {
     }
 
     /** How often an empty pool made a Secure EPT page come from an atomic allocation. */
+    @Override
     public int fallbacks() {
         return Cells.acquire(words, FALLBACKS);
     }
