@@ -63,7 +63,7 @@ final class TdCreateCommand implements Callable<Integer> {
                 defaultValue = "boot-lazy",
                 description =
                         "A built-in with its parameters, or operations (default: boot-lazy);"
-                                + " 'seamlab host -o json' lists the built-ins.")
+                                + " 'seamlab programs' lists the built-ins.")
         private String text = "boot-lazy";
 
         @Option(names = "--guest-file", paramLabel = "FILE", description = "Read it from a file.")

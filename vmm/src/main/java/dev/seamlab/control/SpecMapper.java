@@ -78,6 +78,7 @@ final class SpecMapper {
         return switch (program.getSourceCase()) {
             case TEXT -> text(program);
             case BUILT_IN -> builtIn(program);
+            case OPERATIONS -> GuestOperationsText.of(program.getOperations());
             case SOURCE_NOT_SET ->
                     throw Rejection.invalid(
                             "trust_domain.guest_program",
