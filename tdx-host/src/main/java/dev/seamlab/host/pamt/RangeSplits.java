@@ -18,9 +18,9 @@ import org.jspecify.annotations.Nullable;
  * sheet section 4.12). The pair is handed to DEMOTE itself and comes back from PROMOTE, so the
  * range's count moves between 0 and 512 in one go instead of page by page.
  *
- * <p>Why the PAMT lock is held around both (R-37): they take the 2M entry of the range for
- * themselves. A page of that range may be one of the pair that another TD's PAMT.ADD is being
- * given, which shares the same entry; without the lock one of the two finds it BUSY.
+ * <p>Why the PAMT lock is held around both (R-37): DEMOTE shares the 2M entries that its two new
+ * pair pages lie under, and another TD's PAMT.ADD may want just such an entry for itself. Without
+ * the lock one of the two finds it BUSY: R12 or R13 of DEMOTE, or RCX of ADD.
  */
 public final class RangeSplits {
     private final PamtBacking backing;
