@@ -174,7 +174,8 @@ public final class HostAuditor {
             case GUEST_PRIVATE -> type == PageType.REG || type == PageType.NDA;
             case PAMT_PAIR -> type == PageType.PAMT;
             case PAMT_STATIC -> true;
-            case HOST, REFCOUNTS, GUEST_SHARED, BUFFER, POOL, SEPT_READY -> type == PageType.NDA;
+            case HOST, REFCOUNTS, GUEST_SHARED, BUFFER, POOL, RESIDENT, SEPT_READY ->
+                    type == PageType.NDA;
         };
     }
 

@@ -33,7 +33,7 @@ final class AtFaultOps implements ExternalSptOps {
     @Override
     public int topUp(HostCpu cpu, KvmVcpu vcpu) {
         FaultPool pool = vcpu.pool();
-        if (pool.topUp(FaultPool.ROOT_MAX_LEVEL) != Errno.OK) {
+        if (pool.topUp(cpu, FaultPool.ROOT_MAX_LEVEL) != Errno.OK) {
             return Errno.ENOMEM;
         }
         vm.stats().max(vcpu.slot(), Counter.POOL_HIGH_WATER, pool.held());

@@ -49,7 +49,7 @@ final class AtTopupOps implements ExternalSptOps {
             vm.stats().add(vcpu.slot(), Counter.TABLES_PREPARED, mine.held() - before);
             vm.stats().max(vcpu.slot(), Counter.READY_HIGH_WATER, mine.held());
         }
-        return result == Errno.OK ? leaves.topUp(vcpu) : result;
+        return result == Errno.OK ? leaves.topUp(cpu, vcpu) : result;
     }
 
     @Override

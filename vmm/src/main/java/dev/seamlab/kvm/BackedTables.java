@@ -24,17 +24,15 @@ final class BackedTables {
     static final int CAPACITY = 40;
 
     private final TdxHost host;
-    private final int node;
     private final PairSource pairs;
     private final @Pfn long[] stack = new long[CAPACITY];
     private int count;
 
     /**
-     * @param node where pages come from first
+     * @param node where pairs come from first
      */
     BackedTables(TdxHost host, int node) {
         this.host = host;
-        this.node = node;
         this.pairs = host.sleepingPairs(node);
     }
 
@@ -51,7 +49,7 @@ final class BackedTables {
     }
 
     private int addOne(HostCpu cpu) {
-        long page = host.pages().allocate(node, PageUse.SEPT_READY);
+        long page = host.pages().allocate(cpu, PageUse.SEPT_READY);
         if (page == PageAllocator.NONE) {
             return Errno.ENOMEM;
         }
@@ -59,7 +57,7 @@ final class BackedTables {
         if (result == Errno.OK) {
             stack[count++] = page;
         } else {
-            host.pages().free(page, PageUse.SEPT_READY);
+            host.pages().free(cpu, page, PageUse.SEPT_READY);
         }
         return result;
     }

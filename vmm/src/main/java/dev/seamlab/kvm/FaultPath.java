@@ -91,7 +91,7 @@ final class FaultPath {
         }
         if (levels.levelOf(slot, gfn, acceptLevel) == PageInfo.LEVEL_2M) {
             long first = gfn & -Addresses.PAGES_PER_RANGE;
-            long unit = slot.gmem().getOrAllocateUnit(cpu.node(), slot.index(first));
+            long unit = slot.gmem().getOrAllocateUnit(cpu, slot.index(first));
             if (unit != PageAllocator.NONE) {
                 result = faultPrivate(cpu, vcpu, first, PageInfo.LEVEL_2M, unit, sequence);
                 if (result != SMALLER) {
@@ -99,14 +99,14 @@ final class FaultPath {
                 }
             }
         }
-        long pfn = slot.gmem().getOrAllocate(cpu.node(), slot.index(gfn));
+        long pfn = slot.gmem().getOrAllocate(cpu, slot.index(gfn));
         return pfn == PageAllocator.NONE
                 ? Errno.ENOMEM
                 : faultPrivate(cpu, vcpu, gfn, PageInfo.LEVEL_4K, pfn, sequence);
     }
 
     private int faultShared(HostCpu cpu, KvmVcpu vcpu, Memslot slot, @Gfn long gfn, long sequence) {
-        long pfn = slot.shared().getOrAllocate(cpu.node(), slot.index(gfn));
+        long pfn = slot.shared().getOrAllocate(cpu, slot.index(gfn));
         if (pfn == PageAllocator.NONE) {
             return Errno.ENOMEM;
         }

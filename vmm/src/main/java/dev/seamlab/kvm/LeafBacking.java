@@ -10,7 +10,7 @@ import dev.seamlab.machine.Pfn;
  */
 interface LeafBacking {
     /** Before an attempt; may allocate. OK or ENOMEM. */
-    int topUp(KvmVcpu vcpu);
+    int topUp(HostCpu cpu, KvmVcpu vcpu);
 
     /** The page is known and MMU is not held yet; may allocate. OK, ENOMEM or EIO. */
     int lookedUp(HostCpu cpu, KvmVcpu vcpu, @Pfn long page);

@@ -30,7 +30,7 @@ final class LookedUpLeaf implements LeafBacking {
     }
 
     @Override
-    public int topUp(KvmVcpu vcpu) {
+    public int topUp(HostCpu cpu, KvmVcpu vcpu) {
         return Errno.OK;
     }
 

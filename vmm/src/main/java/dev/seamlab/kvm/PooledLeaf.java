@@ -23,8 +23,8 @@ final class PooledLeaf implements LeafBacking {
     }
 
     @Override
-    public int topUp(KvmVcpu vcpu) {
-        int result = vcpu.pool().topUp(0); // no tables from here
+    public int topUp(HostCpu cpu, KvmVcpu vcpu) {
+        int result = vcpu.pool().topUp(cpu, 0); // no tables from here
         vm.stats().max(vcpu.slot(), Counter.POOL_HIGH_WATER, vcpu.pool().held());
         return result;
     }

@@ -30,7 +30,9 @@ public enum PageUse {
      * Kept ready for a Secure EPT table and backed already, though the module does not have it yet;
      * each holds a count in its range.
      */
-    SEPT_READY(false);
+    SEPT_READY(false),
+    /** Whatever else lives on the host, by the machine's fragmentation profile. */
+    RESIDENT(false);
 
     /** Number of uses. */
     public static final int COUNT = values().length;

@@ -113,7 +113,7 @@ public final class RangeSplits {
             lock.unlock();
         }
         if (status == Status.SUCCESS) {
-            pages.freeReturned(cpu.regs().r12(), cpu.regs().r13());
+            pages.free(cpu, Addresses.pfn(cpu.regs().r12()), Addresses.pfn(cpu.regs().r13()));
         }
         return status;
     }
