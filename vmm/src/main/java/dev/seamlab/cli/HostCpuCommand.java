@@ -44,7 +44,7 @@ final class HostCpuCommand implements Callable<Integer> {
                                             .setCpu(cpu)
                                             .setOnline(state == State.ONLINE)
                                             .build());
-            if (options.json()) {
+            if (options.forPrograms()) {
                 options.print(answer);
             } else {
                 options.out()

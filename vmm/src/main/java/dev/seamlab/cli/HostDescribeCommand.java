@@ -21,7 +21,7 @@ final class HostDescribeCommand implements Callable<Integer> {
     public Integer call() {
         try (Client client = options.connect()) {
             HostInfo host = client.host().getHost(GetHostRequest.getDefaultInstance());
-            if (options.json()) {
+            if (options.forPrograms()) {
                 options.print(host);
                 return ExitCodes.OK;
             }
