@@ -91,7 +91,8 @@ class ScaleTest {
                 String id = "td" + cycle;
                 long memory = (1L + random.nextInt(96)) * Addresses.GIB;
                 long mib = 1L + random.nextInt(16);
-                String program = "use 64m+" + mib + "m; share 64m+64k; private 64m+64k; halt";
+                String program =
+                        "@0 { use 64m+" + mib + "m; share 64m+64k; private 64m+64k }; halt";
                 TrustDomainSpec spec =
                         TrustDomainSpec.of(
                                 id, memory, 1 + random.nextInt(2), Workload.parse(program));
