@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li>Each page belongs to exactly one of allocator, host and module, and the module uses it for
  *       what the host gave it for.
- *   <li>The refcount of a range is the number of its 4K pages that the module owns (I4).
+ *   <li>The refcount of a range is the number of its 4K pages that the module owns (I4), and of
+ *       those that wait for it with their backing.
  *   <li>A range has a page pair exactly if its refcount is above zero (I1, I2), and the pairs are
  *       all the pages that the host counts as pairs.
  *   <li>The allocator's books balance.
@@ -156,7 +157,8 @@ public final class HostAuditor {
                             + type
                             + " to the module");
         }
-        if (as4k && isOwned(type)) {
+        // A table that waits in a cache with its backing has its count already.
+        if (as4k && (isOwned(type) || use == PageUse.SEPT_READY)) {
             ownedByRange.merge(pfn & RANGE_PFN_MASK, 1, Integer::sum);
         }
     }
@@ -172,7 +174,8 @@ public final class HostAuditor {
             case GUEST_PRIVATE -> type == PageType.REG || type == PageType.NDA;
             case PAMT_PAIR -> type == PageType.PAMT;
             case PAMT_STATIC -> true;
-            case HOST, REFCOUNTS, GUEST_SHARED, BUFFER, POOL, RESIDENT -> type == PageType.NDA;
+            case HOST, REFCOUNTS, GUEST_SHARED, BUFFER, POOL, RESIDENT, SEPT_READY ->
+                    type == PageType.NDA;
         };
     }
 
@@ -193,9 +196,9 @@ public final class HostAuditor {
                                 + show(pfn)
                                 + " is "
                                 + count
-                                + ", but the module owns "
+                                + ", but "
                                 + owned
-                                + " of its 4K pages");
+                                + " of its 4K pages are the module's or ready for it");
             }
         });
     }

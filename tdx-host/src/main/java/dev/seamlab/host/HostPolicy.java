@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.host;
 
-import java.util.ArrayList;
-import java.util.List;
-
 /**
  * Which variant of each design axis a host runs. The variants are classes; this only names them.
  *
@@ -46,10 +43,20 @@ public record HostPolicy(
         PAIR_CACHE
     }
 
-    /** When backing is installed. */
+    /** When backing is installed (facts: Linux sheet section 8.1). */
     public enum Install {
+        /** In the fault, under the MMU lock, for tables and leaves (v2 to v4, v6, merged). */
         AT_FAULT,
-        AT_TOPUP
+        /**
+         * Tables when their cache is topped up, before the MMU lock; leaves in the fault, with
+         * pages from a pool (v5).
+         */
+        AT_TOPUP,
+        /**
+         * Tables as {@link #AT_TOPUP}; leaves right after their page was looked up, before the MMU
+         * lock, so that no pool is needed.
+         */
+        AT_LOOKUP
     }
 
     /** The policy of a preset. */
@@ -57,15 +64,8 @@ public record HostPolicy(
         return preset.policy();
     }
 
-    /**
-     * What of this policy the model does not have yet; empty where all is there. A host refuses to
-     * start with such a policy: running something else under its name would falsify every result.
-     */
-    public List<String> missing() {
-        List<String> missing = new ArrayList<>();
-        if (install == Install.AT_TOPUP) {
-            missing.add("install=AT_TOPUP is not modelled yet; use AT_FAULT");
-        }
-        return missing;
+    /** The same policy with backing installed at another time. */
+    public HostPolicy with(Install another) {
+        return new HostPolicy(pamt, getPut, refcounts, pool, another);
     }
 }

@@ -16,9 +16,11 @@ import dev.seamlab.host.pamt.FaultPool;
 import dev.seamlab.host.pamt.MixedPool;
 import dev.seamlab.host.pamt.PageReset;
 import dev.seamlab.host.pamt.PairCache;
+import dev.seamlab.host.pamt.PairPages;
 import dev.seamlab.host.pamt.PairSource;
 import dev.seamlab.host.pamt.PamtBacking;
 import dev.seamlab.host.pamt.RangeRefcounts;
+import dev.seamlab.host.pamt.RangeSplits;
 import dev.seamlab.host.tdh.Tdh;
 import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.sched.Lock;
@@ -45,6 +47,7 @@ public final class TdxHost {
     private final Parts parts;
     private final ControlPages controlPages;
     private final List<PairSource> sleepingPairs;
+    private final RangeSplits splits;
     private final Lock tdxLock = new Lock(LockRank.TDX);
     private final Lock hotplugLock = new Lock(LockRank.CPU_HOTPLUG);
     private final List<Consumer<HostCpu>> offlineListeners = new CopyOnWriteArrayList<>();
@@ -75,6 +78,13 @@ public final class TdxHost {
                 IntStream.range(0, parts.pages.nodes())
                         .<PairSource>mapToObj(node -> new AllocatorPairs(parts.pages, node))
                         .toList();
+        this.splits =
+                new RangeSplits(
+                        parts.backing,
+                        parts.refcounts,
+                        parts.tdh.mem(),
+                        parts.tdh.phymem(),
+                        new PairPages(parts.pages, parts.reset, parts.log));
     }
 
     /**
@@ -84,8 +94,6 @@ public final class TdxHost {
      * @param policy which variants to run
      * @param log receives the lines of the kernel log
      * @throws TdxInitException naming the step; everything taken from the host is given back
-     * @throws IllegalArgumentException where the policy names a variant that the model does not
-     *     have
      */
     public static TdxHost bringUp(Machine machine, HostPolicy policy, KernelLog log)
             throws TdxInitException {
@@ -96,10 +104,6 @@ public final class TdxHost {
     public static TdxHost bringUp(
             Machine machine, PageAllocator pages, HostPolicy policy, KernelLog log)
             throws TdxInitException {
-        List<String> missing = policy.missing();
-        if (!missing.isEmpty()) {
-            throw new IllegalArgumentException(String.join("; ", missing));
-        }
         return new BringUp(machine, pages, policy, log).run();
     }
 
@@ -156,6 +160,11 @@ public final class TdxHost {
     /** get and put. */
     public PamtBacking backing() {
         return parts.backing;
+    }
+
+    /** DEMOTE and PROMOTE of guest ranges, with their backing. */
+    public RangeSplits splits() {
+        return splits;
     }
 
     /** Pages with backing, for control structures. */

@@ -4,13 +4,7 @@ package dev.seamlab.host;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.seamlab.host.HostPolicy.GetPut;
 import dev.seamlab.host.HostPolicy.Install;
-import dev.seamlab.host.HostPolicy.Pamt;
-import dev.seamlab.host.HostPolicy.Pool;
-import dev.seamlab.host.HostPolicy.Refcounts;
-import dev.seamlab.host.kernel.KernelLog;
-import dev.seamlab.machine.Machine;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -21,7 +15,7 @@ class PresetTest {
     void byName_itsId_isThePreset(Preset preset) {
         assertThat(Preset.byName(preset.id())).isSameAs(preset);
         assertThat(preset.description()).isNotBlank();
-        assertThat(HostPolicy.of(preset).missing()).isEmpty();
+        assertThat(HostPolicy.of(preset)).isEqualTo(preset.policy());
     }
 
     @Test
@@ -32,18 +26,11 @@ class PresetTest {
                                 + " merged, static");
     }
 
-    @Test
-    void bringUp_variantThatIsNotModelled_isRefused() {
-        HostPolicy policy =
-                new HostPolicy(
-                        Pamt.DYNAMIC,
-                        GetPut.DEC_AND_LOCK,
-                        Refcounts.SPARSE,
-                        Pool.MIXED_POOL,
-                        Install.AT_TOPUP);
-        Machine machine = new Machine(Hosts.small());
-        assertThatThrownBy(() -> TdxHost.bringUp(machine, policy, KernelLog.SILENT))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("install=AT_TOPUP is not modelled yet; use AT_FAULT");
+    @ParameterizedTest
+    @EnumSource
+    void with_anotherInstallTime_changesNothingElse(Install install) {
+        HostPolicy policy = Preset.V6.policy().with(install);
+        assertThat(policy.install()).isEqualTo(install);
+        assertThat(policy.with(Install.AT_FAULT)).isEqualTo(Preset.V6.policy());
     }
 }

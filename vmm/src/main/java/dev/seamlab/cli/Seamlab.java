@@ -21,6 +21,7 @@ import picocli.CommandLine.Spec;
             DemoCommand.class,
             ServeCommand.class,
             TdCommand.class,
+            ProgramsCommand.class,
             HostCommand.class,
             AuditCommand.class,
             SeamcallCommand.class,

@@ -63,7 +63,7 @@ final class TdCreateCommand implements Callable<Integer> {
                 defaultValue = "boot-lazy",
                 description =
                         "A built-in with its parameters, or operations (default: boot-lazy);"
-                                + " 'seamlab host -o json' lists the built-ins.")
+                                + " 'seamlab programs' lists the built-ins.")
         private String text = "boot-lazy";
 
         @Option(names = "--guest-file", paramLabel = "FILE", description = "Read it from a file.")
@@ -72,6 +72,11 @@ final class TdCreateCommand implements Callable<Integer> {
 
     @Option(names = "--debug", description = "Set ATTRIBUTES.DEBUG.")
     private boolean debug;
+
+    @Option(
+            names = "--large-pages",
+            description = "Map private memory at 2M where the guest accepts it so.")
+    private boolean largePages;
 
     @Option(names = "--start", description = "Start it once it is ready.")
     private boolean start;
@@ -90,6 +95,7 @@ final class TdCreateCommand implements Callable<Integer> {
                 TrustDomain.newBuilder()
                         .setMemoryBytes(memory)
                         .setVcpuCount(vcpus)
+                        .setLargePages(largePages)
                         .setGuestProgram(GuestProgram.newBuilder().setText(program()));
         if (firmware != null) {
             wanted.setFirmware(

@@ -19,6 +19,27 @@ public record Builtin(String name, Map<String, Long> parameters) implements Work
         parameters = Map.copyOf(parameters);
     }
 
+    /**
+     * What a built-in is, for listings.
+     *
+     * @param parameters by name, as {@code least..most (usual)}
+     */
+    public record Description(String name, String purpose, Map<String, String> parameters) {}
+
+    /** All built-ins, by name. */
+    public static List<Description> all() {
+        return NAMES.stream().map(Builtin::describe).toList();
+    }
+
+    private static Description describe(String name) {
+        BuiltinPrograms.Row row = BuiltinPrograms.row(name);
+        Map<String, String> parameters = new TreeMap<>();
+        row.parameters()
+                .forEach((key, p) ->
+                        parameters.put(key, p.least() + ".." + p.most() + " (" + p.usual() + ")"));
+        return new Description(name, row.purpose(), parameters);
+    }
+
     /** A built-in with default parameters. */
     public static Builtin named(String name) {
         return (Builtin) Workload.parse(name);

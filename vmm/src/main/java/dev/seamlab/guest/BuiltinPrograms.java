@@ -27,6 +27,12 @@ final class BuiltinPrograms {
     record Row(String name, String purpose, Map<String, Parameter> parameters, Maker maker) {}
 
     private static final Parameter PERCENT = new Parameter(0, 100, 25);
+    private static final Parameter ROUNDS = new Parameter(1, 1_000_000_000, 100);
+    private static final Parameter TOUCHES = new Parameter(1, 1_000_000_000_000L, 100_000);
+    private static final Parameter SEED = new Parameter(0, Long.MAX_VALUE >> 1, 1);
+
+    /** MiB; rounded down to a power of two. */
+    private static final Parameter UNIT = new Parameter(1, 1024, Op.Use.LINUX_UNIT >> 20);
 
     private static final Map<String, Row> ROWS = new TreeMap<>();
 
@@ -35,7 +41,7 @@ final class BuiltinPrograms {
         add(
                 "boot-lazy",
                 "accepts and touches a part of memory, unit by unit, as a Linux guest boots",
-                Map.of("percent", PERCENT),
+                Map.of("percent", PERCENT, "unit", UNIT),
                 BuiltinPrograms::bootLazy);
         add(
                 "boot-eager",
@@ -43,17 +49,43 @@ final class BuiltinPrograms {
                 Map.of("percent", PERCENT),
                 BuiltinPrograms::bootEager);
         add(
+                "boot-on-touch",
+                "touches a part and accepts each page in its #VE handler; without sept_ve_disable",
+                Map.of("percent", PERCENT),
+                BuiltinPrograms::bootOnTouch);
+        add(
                 "touch-all",
                 "accepts and touches every page",
                 Map.of(),
-                (share, p) -> use(share.percent(100)));
+                (share, p) -> use(share.percent(100), Op.Use.DEFAULT_UNIT));
         add(
                 "convert-storm",
                 "converts the same pages to shared and back, over and over",
-                Map.of(
-                        "rounds", new Parameter(1, 1_000_000_000, 100),
-                        "pages", new Parameter(1, 1 << 20, 16)),
+                Map.of("rounds", ROUNDS, "pages", new Parameter(1, 1 << 20, 16)),
                 BuiltinPrograms::convertStorm);
+        add(
+                "balloon",
+                "gives a part of memory back to the host and takes it again, over and over",
+                Map.of("rounds", new Parameter(1, 1_000_000_000, 10), "percent", PERCENT),
+                BuiltinPrograms::balloon);
+        add(
+                "random",
+                "accepts a part of memory and touches its pages at random",
+                Map.of("percent", PERCENT, "touches", TOUCHES, "seed", SEED),
+                (share, p) -> walk(share, p, 0));
+        add(
+                "zipf",
+                "accepts a part of memory and touches its pages by Zipf's law",
+                Map.of(
+                        "percent",
+                        PERCENT,
+                        "touches",
+                        TOUCHES,
+                        "seed",
+                        SEED,
+                        "skew",
+                        new Parameter(1, ProgramParser.MAX_SKEW, ProgramParser.USUAL_SKEW)),
+                (share, p) -> walk(share, p, value(p, "skew")));
     }
 
     private BuiltinPrograms() {}
@@ -88,7 +120,51 @@ final class BuiltinPrograms {
     }
 
     private static List<Op> bootLazy(Share share, Map<String, Long> parameters) {
-        return use(share.percent(value(parameters, "percent")));
+        long unit = Long.highestOneBit(value(parameters, "unit")) << 20;
+        return use(share.percent(value(parameters, "percent")), unit);
+    }
+
+    private static List<Op> bootOnTouch(Share share, Map<String, Long> parameters) {
+        List<Op> ops = new ArrayList<>();
+        for (Range range : share.percent(value(parameters, "percent"))) {
+            ops.add(new Op.Touch(range, Access.WRITE, false));
+        }
+        return ops;
+    }
+
+    /** Inflating makes the pages shared, for the host to take; deflating makes them private. */
+    private static List<Op> balloon(Share share, Map<String, Long> parameters) {
+        List<Op> ops = new ArrayList<>();
+        List<Op> round = new ArrayList<>();
+        List<Range> part = share.percent(value(parameters, "percent"));
+        for (Range range : part) {
+            ops.add(new Op.Use(range));
+            round.add(new Op.MapGpa(range, true));
+        }
+        for (Range range : part) {
+            round.add(new Op.MapGpa(range, false));
+            round.add(new Op.Use(range));
+        }
+        if (!round.isEmpty()) {
+            ops.add(new Op.Loop(value(parameters, "rounds"), round));
+        }
+        return ops;
+    }
+
+    private static List<Op> walk(Share share, Map<String, Long> parameters, long skew) {
+        List<Op> ops = new ArrayList<>();
+        List<Range> part = share.percent(value(parameters, "percent"));
+        for (Range range : part) {
+            ops.add(new Op.Accept(range, true));
+        }
+        long pages = part.stream().mapToLong(Range::pages).sum();
+        for (Range range : part) {
+            long touches = value(parameters, "touches") * range.pages() / pages;
+            if (touches > 0) {
+                ops.add(new Op.Walk(range, touches, skew, value(parameters, "seed")));
+            }
+        }
+        return ops;
     }
 
     private static List<Op> bootEager(Share share, Map<String, Long> parameters) {
@@ -122,10 +198,10 @@ final class BuiltinPrograms {
                                 new Op.Touch(range, Access.WRITE, false))));
     }
 
-    private static List<Op> use(List<Range> ranges) {
+    private static List<Op> use(List<Range> ranges, long unit) {
         List<Op> ops = new ArrayList<>();
         for (Range range : ranges) {
-            ops.add(new Op.Use(range));
+            ops.add(new Op.Use(range, unit));
         }
         return ops;
     }

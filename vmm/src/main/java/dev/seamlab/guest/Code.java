@@ -4,6 +4,7 @@ package dev.seamlab.guest;
 import dev.seamlab.machine.GuestMode.Access;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Operations flattened into arrays, with jumps for loops: what the runner walks through. */
 final class Code {
@@ -12,6 +13,7 @@ final class Code {
         TOUCH,
         ACCEPT,
         USE,
+        WALK,
         MAP_GPA,
         RTMR,
         REPORT,
@@ -30,8 +32,22 @@ final class Code {
      * @param a start address, or a number
      * @param b end address, or where to jump
      * @param flag shared, large, to shared
+     * @param unit bytes that are accepted at once
+     * @param walk what kind of walk, for WALK
      */
-    record Insn(Kind kind, long a, long b, boolean flag, Access access, String text) {}
+    record Insn(
+            Kind kind,
+            long a,
+            long b,
+            boolean flag,
+            Access access,
+            String text,
+            long unit,
+            Op.@Nullable Walk walk) {
+        Insn(Kind kind, long a, long b, boolean flag, Access access, String text) {
+            this(kind, a, b, flag, access, text, 0, null);
+        }
+    }
 
     private final List<Insn> insns = new ArrayList<>();
     private int depth;
@@ -65,7 +81,28 @@ final class Code {
                     insns.add(new Insn(Kind.TOUCH, range.start(), range.end(), shared, access, ""));
             case Op.Accept(var range, var large) ->
                     add(Kind.ACCEPT, range.start(), range.end(), large);
-            case Op.Use(var range) -> add(Kind.USE, range.start(), range.end(), true);
+            case Op.Use(var range, var unit) ->
+                    insns.add(
+                            new Insn(
+                                    Kind.USE,
+                                    range.start(),
+                                    range.end(),
+                                    true,
+                                    Access.WRITE,
+                                    "",
+                                    unit,
+                                    null));
+            case Op.Walk walk ->
+                    insns.add(
+                            new Insn(
+                                    Kind.WALK,
+                                    walk.range().start(),
+                                    walk.range().end(),
+                                    false,
+                                    Access.WRITE,
+                                    "",
+                                    0,
+                                    walk));
             case Op.MapGpa(var range, var toShared) ->
                     add(Kind.MAP_GPA, range.start(), range.end(), toShared);
             case Op.RtmrExtend(var index, var text) ->

@@ -18,10 +18,39 @@ public sealed interface Op {
     record Accept(Range range, boolean large) implements Op {}
 
     /**
-     * Uses memory as a Linux guest with lazy acceptance does: accepts each 2 MiB unit right before
-     * it touches the unit's pages for the first time.
+     * Uses memory as a Linux guest with lazy acceptance does: accepts each unit right before it
+     * touches the unit's pages for the first time.
+     *
+     * @param unit bytes accepted in one go, aligned; a power of two, at least 4 KiB
      */
-    record Use(Range range) implements Op {}
+    record Use(Range range, long unit) implements Op {
+        /** What Linux accepts at once: a page block of the largest order of its allocator. */
+        public static final long LINUX_UNIT = 4L << 20;
+
+        /** The unit where a program names none: as large as one ACCEPT can be. */
+        public static final long DEFAULT_UNIT = 2L << 20;
+
+        public Use {
+            if (Long.bitCount(unit) != 1 || unit < 4096) {
+                throw new IllegalArgumentException("a unit of " + unit + " bytes");
+            }
+        }
+
+        /** With the usual unit. */
+        public Use(Range range) {
+            this(range, DEFAULT_UNIT);
+        }
+    }
+
+    /**
+     * Touches pages of a range at random, which have to be accepted already (or the guest takes
+     * #VE, and accepts them one by one).
+     *
+     * @param touches how many
+     * @param skewPercent exponent of Zipf's law in hundredths; 0 makes all pages alike
+     * @param seed the same walk for the same seed; each vCPU adds its number
+     */
+    record Walk(Range range, long touches, long skewPercent, long seed) implements Op {}
 
     /** Asks the host to make a range shared or private (TDVMCALL MapGPA). */
     record MapGpa(Range range, boolean toShared) implements Op {}

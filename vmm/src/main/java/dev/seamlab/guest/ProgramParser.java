@@ -18,7 +18,9 @@ import java.util.TreeMap;
  *   program   = op { ";" op }                       line ends count as ";", # starts a comment
  *   op        = "accept" range [ "4k" | "2m" ]      default 2m with fall-back to 4k
  *             | ( "touch" | "write" | "read" ) range [ "shared" ]
- *             | "use" range                         accept each 2 MiB right before touching it
+ *             | "use" range [ "unit" number ]       accept each unit (2m) right before touching it
+ *             | ( "random" | "zipf" ) range number  touch so many pages at random
+ *               [ "skew" number ] [ "seed" number ]   Zipf exponent in percent (99); seed (1)
  *             | ( "share" | "private" ) range       MapGPA
  *             | "rtmr" index text | "report" address
  *             | "spin" number | "halt" | "shutdown" | "fatal" number text
@@ -34,6 +36,11 @@ final class ProgramParser {
     private static final int MAX_OPS = 10_000;
     private static final int MAX_NESTING = 8;
     private static final long MAX_COUNT = 1_000_000_000_000L;
+
+    /** Zipf exponents in percent; 99 is what storage benchmarks use. */
+    static final long USUAL_SKEW = 99;
+
+    static final long MAX_SKEW = 400;
 
     /** No guest address is wider than 52 bits, of which the top one says "shared". */
     private static final long ADDRESS_LIMIT = 1L << 51;
@@ -121,7 +128,9 @@ final class ProgramParser {
             case "accept" -> accept();
             case "touch", "write" -> touch(Access.WRITE);
             case "read" -> touch(Access.READ);
-            case "use" -> new Op.Use(range());
+            case "use" -> use();
+            case "random" -> walk(false);
+            case "zipf" -> walk(true);
             case "share" -> new Op.MapGpa(range(), true);
             case "private" -> new Op.MapGpa(range(), false);
             case "rtmr" -> new Op.RtmrExtend((int) in.number("an RTMR index", 0, 3), in.quoted());
@@ -136,8 +145,9 @@ final class ProgramParser {
                     throw new InvalidProgramException(
                             at,
                             "unknown operation \"" + word + "\"",
-                            "known are accept, touch, write, read, use, share, private, rtmr,"
-                                    + " report, spin, halt, shutdown, fatal, loop and @N, or alone"
+                            "known are accept, touch, write, read, use, random, zipf, share,"
+                                    + " private, rtmr, report, spin, halt, shutdown, fatal, loop"
+                                    + " and @N, or alone"
                                     + " one of "
                                     + Builtin.NAMES);
         };
@@ -162,6 +172,32 @@ final class ProgramParser {
             case "4k" -> new Op.Accept(range, false);
             default -> new Op.Accept(range, true);
         };
+    }
+
+    private Op use() {
+        Range range = range();
+        if (in.option("unit").isEmpty()) {
+            return new Op.Use(range);
+        }
+        in.skip();
+        int at = in.position();
+        long unit = in.number("a unit", Addresses.PAGE_SIZE, Addresses.GIB);
+        if (Long.bitCount(unit) != 1) {
+            throw new InvalidProgramException(
+                    at, "a unit of " + unit + " bytes", "use a power of two, for example 4m");
+        }
+        return new Op.Use(range, unit);
+    }
+
+    private Op walk(boolean zipf) {
+        Range range = range();
+        long touches = in.number("a number of touches", 1, MAX_COUNT);
+        long skew = zipf ? USUAL_SKEW : 0;
+        if (zipf && !in.option("skew").isEmpty()) {
+            skew = in.number("a skew in percent", 1, MAX_SKEW);
+        }
+        long seed = in.option("seed").isEmpty() ? 1 : in.number("a seed", 0, Long.MAX_VALUE >> 1);
+        return new Op.Walk(range, touches, skew, seed);
     }
 
     private Op touch(Access access) {

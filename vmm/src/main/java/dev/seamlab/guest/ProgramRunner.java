@@ -19,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Executes a program on one vCPU, instruction by instruction. All state is kept so that an
@@ -63,6 +64,7 @@ public final class ProgramRunner implements GuestCode {
     private final Insn[] insns;
     private final long sharedMask;
     private final @Gpa long scratch;
+    private final int vcpu;
     private final GuestProgress progress = new GuestProgress();
     private final long[] loopsLeft;
 
@@ -83,6 +85,11 @@ public final class ProgramRunner implements GuestCode {
 
     private boolean touching;
 
+    /** The walk that is under way, and the touches it has done. */
+    private @Nullable PageWalk walk;
+
+    private long walked;
+
     /** A TDVMCALL went out; its answer is in the registers. */
     private boolean answered;
 
@@ -95,6 +102,7 @@ public final class ProgramRunner implements GuestCode {
      */
     public ProgramRunner(List<Op> ops, GuestMemory memory, int vcpu) {
         Code code = Code.of(ops);
+        this.vcpu = vcpu;
         this.insns = code.insns();
         this.loopsLeft = new long[code.depth()];
         this.sharedMask = 1L << memory.sharedBit();
@@ -124,6 +132,7 @@ public final class ProgramRunner implements GuestCode {
             case TOUCH -> touch(cpu, insn);
             case ACCEPT -> accept(cpu, insn);
             case USE -> use(cpu, insn);
+            case WALK -> walk(cpu, insn);
             case MAP_GPA -> mapGpa(cpu, insn);
             case RTMR -> rtmr(cpu, insn);
             case REPORT -> report(cpu, insn);
@@ -202,17 +211,13 @@ public final class ProgramRunner implements GuestCode {
 
     private void use(GuestMode cpu, Insn insn) {
         if (unitEnd == NONE) {
-            unitEnd =
-                    Math.min(
-                            insn.b(),
-                            Addresses.alignDown(cursor, Addresses.RANGE_SIZE)
-                                    + Addresses.RANGE_SIZE);
+            unitEnd = Math.min(insn.b(), Addresses.alignDown(cursor, insn.unit()) + insn.unit());
             touching = false;
         }
         if (!touching) {
             if (acceptOne(cpu, unitEnd, true) && cursor >= unitEnd) {
                 touching = true;
-                cursor = Math.max(insn.a(), Addresses.alignDown(unitEnd - 1, Addresses.RANGE_SIZE));
+                cursor = Math.max(insn.a(), Addresses.alignDown(unitEnd - 1, insn.unit()));
             }
             return;
         }
@@ -222,6 +227,40 @@ public final class ProgramRunner implements GuestCode {
                 next(0);
             }
         }
+    }
+
+    /** Touches pages at random; the page is drawn once, however often its touch is repeated. */
+    private void walk(GuestMode cpu, Insn insn) {
+        Op.Walk plan = insn.walk();
+        PageWalk current = walk;
+        if (plan == null) {
+            throw new AssertionError("a walk without plan");
+        }
+        if (current == null) {
+            long pages = plan.range().pages();
+            current = new PageWalk(pages, plan.skewPercent(), plan.seed() + vcpu);
+            walk = current;
+            walked = 0;
+            cursor = draw(current, insn);
+        }
+        for (int i = 0; i < BATCH && walked < plan.touches(); i++) {
+            Outcome outcome = cpu.touch(cursor, insn.access());
+            if (outcome != Outcome.DONE) {
+                interrupted(cpu, outcome);
+                return;
+            }
+            walked++;
+            progress.operations(1);
+            cursor = draw(current, insn);
+        }
+        if (walked >= plan.touches()) {
+            walk = null;
+            next(0);
+        }
+    }
+
+    private static @Gpa long draw(PageWalk walk, Insn insn) {
+        return insn.a() + (walk.next() << Addresses.PAGE_SHIFT);
     }
 
     private void interrupted(GuestMode cpu, Outcome outcome) {

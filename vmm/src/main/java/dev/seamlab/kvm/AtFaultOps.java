@@ -4,17 +4,14 @@ package dev.seamlab.kvm;
 import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.kernel.Errno;
+import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.host.pamt.FaultPool;
 import dev.seamlab.host.pamt.PamtBacking;
-import dev.seamlab.host.tdh.MemLeaves;
 import dev.seamlab.kvm.KvmStats.Counter;
-import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gfn;
 import dev.seamlab.machine.Pfn;
-import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.PageInfo;
-import dev.seamlab.seam.abi.Status;
-import dev.seamlab.seam.abi.StatusCode;
 
 /**
  * Backing is installed in the fault itself, under MMU, with pages from the running vCPU's pool (v4
@@ -23,12 +20,44 @@ import dev.seamlab.seam.abi.StatusCode;
 final class AtFaultOps implements ExternalSptOps {
     private final KvmTdx vm;
     private final PamtBacking backing;
-    private final MemLeaves module;
+    private final PageAllocator allocator;
+    private final SeptCalls module;
 
     AtFaultOps(KvmTdx vm, TdxHost host) {
         this.vm = vm;
         this.backing = host.backing();
-        this.module = host.tdh().mem();
+        this.allocator = host.pages();
+        this.module = new SeptCalls(vm, host);
+    }
+
+    @Override
+    public int topUp(HostCpu cpu, KvmVcpu vcpu) {
+        FaultPool pool = vcpu.pool();
+        if (pool.topUp(cpu, FaultPool.ROOT_MAX_LEVEL) != Errno.OK) {
+            return Errno.ENOMEM;
+        }
+        vm.stats().max(vcpu.slot(), Counter.POOL_HIGH_WATER, pool.held());
+        return Errno.OK;
+    }
+
+    @Override
+    public int prepareLeaf(HostCpu cpu, KvmVcpu vcpu, int level, @Pfn long page) {
+        return Errno.OK;
+    }
+
+    @Override
+    public void settle(HostCpu cpu, KvmVcpu vcpu, @Pfn long page) {
+        // Nothing was prepared.
+    }
+
+    @Override
+    public @Pfn long takeTable(KvmVcpu vcpu) {
+        return vcpu.pool().takeSeptPage();
+    }
+
+    @Override
+    public void freeTable(HostCpu cpu, @Pfn long table) {
+        allocator.free(table, PageUse.SEPT);
     }
 
     @Override
@@ -38,46 +67,38 @@ final class AtFaultOps implements ExternalSptOps {
         if (result != Errno.OK) {
             return result;
         }
-        // A level field in the low bits needs an address aligned to what the entry covers.
-        long gpa = Addresses.alignDown(Addresses.gpa(gfn), PageInfo.sizeOf(level));
-        long status = module.septAdd(cpu, vm.tdr(), gpa, level, Addresses.hpa(table));
-        if (status == Status.SUCCESS) {
-            vm.stats().count(vcpu.slot(), Counter.SEPT_PAGES);
-            return Errno.OK;
+        result = module.addTable(cpu, vcpu, gfn, level, table);
+        if (result != Errno.OK) {
+            backing.put(cpu, table); // it did not become the module's
         }
-        return undo(cpu, vcpu, table, Leaf.MEM_SEPT_ADD, status);
+        return result;
     }
 
     @Override
-    public int setLeaf(HostCpu cpu, KvmVcpu vcpu, @Gfn long gfn, @Pfn long page) {
+    public int setLeaf(HostCpu cpu, KvmVcpu vcpu, @Gfn long gfn, int level, @Pfn long page) {
+        if (level != PageInfo.LEVEL_4K) {
+            return module.addPage(cpu, vcpu, gfn, level, page); // I4: holds no count
+        }
         vm.worksOn(cpu, PageUse.GUEST_PRIVATE);
         int result = backing.get(cpu, page, vcpu.pool());
         if (result != Errno.OK) {
             return result;
         }
-        long gpa = Addresses.gpa(gfn);
-        long hpa = Addresses.hpa(page);
-        // Read after get, with acquire: pairs with the release in FINALIZE_VM.
-        boolean runnable = vm.isRunnable();
-        long status =
-                runnable
-                        ? module.pageAug(cpu, vm.tdr(), gpa, PageInfo.LEVEL_4K, hpa)
-                        : module.pageAdd(cpu, vm.tdr(), gpa, hpa, vcpu.populateSource());
-        if (status == Status.SUCCESS) {
-            vm.stats().count(vcpu.slot(), Counter.PRIVATE_PAGES);
-            return Errno.OK;
+        result = module.addPage(cpu, vcpu, gfn, PageInfo.LEVEL_4K, page);
+        if (result != Errno.OK) {
+            backing.put(cpu, page);
         }
-        return undo(cpu, vcpu, page, runnable ? Leaf.MEM_PAGE_AUG : Leaf.MEM_PAGE_ADD, status);
+        return result;
     }
 
-    /** The page did not become the module's, so the count goes back. */
-    private int undo(HostCpu cpu, KvmVcpu vcpu, @Pfn long page, Leaf leaf, long status) {
-        backing.put(cpu, page);
-        if (StatusCode.OPERAND_BUSY.matches(status)) {
-            vm.stats().count(vcpu.slot(), Counter.BUSY_ANSWERS);
-            return Errno.EBUSY;
-        }
-        vm.bug(leaf, status);
-        return Errno.EIO;
+    @Override
+    public void drain(HostCpu cpu, KvmVcpu vcpu) {
+        vm.stats().add(0, Counter.POOL_UNUSED, vcpu.pool().held());
+        vcpu.pool().drain();
+    }
+
+    @Override
+    public int readyTables(KvmVcpu vcpu) {
+        return 0;
     }
 }

@@ -32,6 +32,11 @@ final class Attributes {
         return isPrivate(unit((int) (index >>> UNIT_SHIFT)), index);
     }
 
+    /** Whether all pages of the 2 MiB unit that begins at an index are private. */
+    boolean isAllPrivate(long index) {
+        return ones(unit((int) (index >>> UNIT_SHIFT))) == UNIT;
+    }
+
     /** Sets a range; returns how many pages changed. */
     long set(long from, long to, boolean isPrivate) {
         assert from >= 0 && from < to && to <= pages : from + ".." + to + " of " + pages;

@@ -23,14 +23,21 @@ final class Backing {
     private final Counter counter;
 
     /**
+     * @param frames first page frame that the host does not have
      * @param counter where its pages are counted
      */
-    Backing(PageAllocator allocator, PageUse use, long pages, KvmStats stats, Counter counter) {
+    Backing(
+            PageAllocator allocator,
+            PageUse use,
+            long pages,
+            @Pfn long frames,
+            KvmStats stats,
+            Counter counter) {
         this.allocator = allocator;
         this.use = use;
         this.stats = stats;
         this.counter = counter;
-        this.pages = new PageTable512(pages);
+        this.pages = new PageTable512(pages, frames);
     }
 
     /** What its pages count as. */
@@ -60,6 +67,31 @@ final class Backing {
         }
         allocator.free(cpu, fresh, use);
         return getOrAllocate(cpu, slot, index);
+    }
+
+    /**
+     * The 512 contiguous, aligned pages of the 2 MiB unit that begins at an index; allocated where
+     * the unit never had a page.
+     *
+     * @param slot the vCPU's, see {@link KvmVcpu#slot}
+     * @return the first, or {@link PageAllocator#NONE} where there are no such pages: the unit has
+     *     single pages, or the host has no free 2 MiB
+     */
+    @Pfn
+    long getOrAllocateUnit(HostCpu cpu, int slot, long index) {
+        if (pages.isUntouched(index)) {
+            long size = Addresses.PAGES_PER_RANGE;
+            long fresh = allocator.allocateRange(cpu.node(), size, size, use);
+            if (fresh != PageAllocator.NONE) {
+                if (pages.putUnitIfNone(index, fresh)) {
+                    stats.add(slot, counter, size);
+                    return fresh;
+                }
+                allocator.freeRange(fresh, size, use);
+            }
+        }
+        long standing = pages.contiguousUnit(index);
+        return standing == PageTable512.NONE ? PageAllocator.NONE : standing;
     }
 
     /** The page at an index, or {@link PageTable512#NONE}. */

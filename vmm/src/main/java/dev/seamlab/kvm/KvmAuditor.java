@@ -7,6 +7,7 @@ import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gfn;
+import dev.seamlab.machine.Pfn;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.SeptEntryState;
 import dev.seamlab.seam.abi.Status;
@@ -51,6 +52,7 @@ public final class KvmAuditor {
         long gmem = 0;
         long shared = 0;
         long pool = 0;
+        long ready = 0;
         for (KvmTdx vm : vms) {
             auditVm(vm, bounded);
             control += vm.controlPages();
@@ -58,12 +60,14 @@ public final class KvmAuditor {
             gmem += vm.gmemPages();
             shared += vm.sharedPages();
             pool += vm.poolPages();
+            ready += vm.readyTables();
         }
         expect(bounded, PageUse.CONTROL, control);
         expect(bounded, PageUse.SEPT, sept);
         expect(bounded, PageUse.GUEST_PRIVATE, gmem);
         expect(bounded, PageUse.GUEST_SHARED, shared);
         expect(bounded, PageUse.POOL, pool);
+        expect(bounded, PageUse.SEPT_READY, ready);
         expect(bounded, PageUse.BUFFER, 0);
         long[] pairs = new long[1];
         ledger.forEach((pfn, owner, cause) -> pairs[0]++);
@@ -91,13 +95,16 @@ public final class KvmAuditor {
         }
         long[] tables = new long[1];
         long[] leaves = new long[1];
+        long[] large = new long[1];
         HostCpu cpu = vm.claimAny();
         try {
             vm.mirror()
                     .forEach((gfn, level, entry) -> {
                         if (MirrorTable.isLeaf(entry)) {
-                            leaves[0]++;
-                            checkLeaf(cpu, vm, gfn, entry, report);
+                            boolean is2m = level == PageInfo.LEVEL_2M;
+                            leaves[0] += is2m ? Addresses.PAGES_PER_RANGE : 1;
+                            large[0] += is2m ? 1 : 0;
+                            checkLeaf(cpu, vm, gfn, level, entry, report);
                         } else {
                             tables[0]++;
                             checkTable(cpu, vm, gfn, level, report);
@@ -108,6 +115,7 @@ public final class KvmAuditor {
         }
         same(report, vm, "S-EPT pages", vm.stats().get(Counter.SEPT_PAGES), tables[0]);
         same(report, vm, "private pages", vm.stats().get(Counter.PRIVATE_PAGES), leaves[0]);
+        same(report, vm, "2M leaves", vm.stats().get(Counter.LARGE_LEAVES), large[0]);
         long[] children = vm.readFields(FIELD_CHILD_COUNT, 1);
         if (children.length == 1 && vm.stats().get(Counter.LEAKED_PAGES) == 0) {
             // The TDR counts everything but itself; so nothing is in the S-EPT and not in the
@@ -140,10 +148,11 @@ public final class KvmAuditor {
         }
     }
 
-    private void checkLeaf(HostCpu cpu, KvmTdx vm, @Gfn long gfn, long entry, Report report) {
+    private void checkLeaf(
+            HostCpu cpu, KvmTdx vm, @Gfn long gfn, int level, long entry, Report report) {
         long gpa = Addresses.gpa(gfn);
         long pfn = MirrorTable.pfn(entry);
-        long status = host.tdh().mem().septRd(cpu, vm.tdr(), gpa, PageInfo.LEVEL_4K);
+        long status = host.tdh().mem().septRd(cpu, vm.tdr(), gpa, level);
         int state = (int) (cpu.regs().rdx() >>> 8) & 0xFF;
         boolean present =
                 state == SeptEntryState.MAPPED.publicNumber()
@@ -164,6 +173,14 @@ public final class KvmAuditor {
                             + " page "
                             + Addresses.show(hpa));
         }
+        long pages = level == PageInfo.LEVEL_2M ? Addresses.PAGES_PER_RANGE : 1;
+        for (long i = 0; i < pages; i++) {
+            checkPage(vm, gfn + i, pfn + i, report);
+        }
+    }
+
+    private static void checkPage(KvmTdx vm, @Gfn long gfn, @Pfn long pfn, Report report) {
+        long gpa = Addresses.gpa(gfn);
         Memslot slot = vm.slots().find(gfn);
         if (slot == null || slot.gmem().peek(slot.index(gfn)) != pfn) {
             report.finding(

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.kvm;
 
+import dev.seamlab.seam.abi.Operand;
+import dev.seamlab.seam.abi.Status;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
  * Counters of one VM. Each vCPU counts in words of its own, which no other thread writes; whoever
@@ -48,9 +55,31 @@ public final class KvmStats {
         TDVMCALLS,
         /** VP.ENTER answered BUSY. */
         ENTER_BUSY,
+        /** Private leaves of 2M in the mirror; rises and falls. */
+        LARGE_LEAVES,
+        /** 2M leaves split by DEMOTE. */
+        DEMOTES,
+        /** 2M leaves made by PROMOTE. */
+        PROMOTES,
+        /** Table pages that got their backing when a cache was topped up. */
+        TABLES_PREPARED,
+        /** Of those, put back unused when their vCPU was freed. */
+        TABLES_UNUSED,
+        /** Leaves that got their backing before the MMU lock and were not mapped then. */
+        LEAVES_UNUSED,
+        /** Pages that a vCPU's pool still held when the vCPU was freed. */
+        POOL_UNUSED,
         /** Largest number of pages seen in a vCPU's pool; a maximum, not a sum. */
-        POOL_HIGH_WATER
+        POOL_HIGH_WATER,
+        /** Most table pages that waited with backing for one vCPU; a maximum, not a sum. */
+        READY_HIGH_WATER
     }
+
+    /** Operands that BUSY can name, by {@link dev.seamlab.seam.abi.Operand#id}. */
+    private static final int OPERANDS = 256;
+
+    private static final Set<Counter> MAXIMA =
+            EnumSet.of(Counter.POOL_HIGH_WATER, Counter.READY_HIGH_WATER);
 
     private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
     private static final Counter[] COUNTERS = Counter.values();
@@ -58,6 +87,9 @@ public final class KvmStats {
 
     private final int slots;
     private final long[] words;
+
+    /** BUSY answers by operand; only refusals write here. */
+    private final AtomicLongArray busy = new AtomicLongArray(OPERANDS);
 
     /**
      * @param vcpus vCPUs that get words of their own, as slots 1 to {@code vcpus}
@@ -83,6 +115,24 @@ public final class KvmStats {
         }
     }
 
+    /** Counts an answer of BUSY, and the operand that it names. */
+    void busy(int slot, Counter counter, long status) {
+        count(slot, counter);
+        busy.getAndIncrement((int) Status.detail(status) & (OPERANDS - 1));
+    }
+
+    /** BUSY answers by the operand that was busy; only operands that were. */
+    public Map<Operand, Long> busyByOperand() {
+        Map<Operand, Long> result = new EnumMap<>(Operand.class);
+        for (Operand operand : Operand.values()) {
+            long count = busy.get(operand.id());
+            if (count != 0) {
+                result.put(operand, count);
+            }
+        }
+        return result;
+    }
+
     /** Raises a maximum. */
     void max(int slot, Counter counter, long value) {
         int at = at(slot, counter);
@@ -96,7 +146,7 @@ public final class KvmStats {
         long result = 0;
         for (int slot = 0; slot < slots; slot++) {
             long value = (long) WORDS.getOpaque(words, at(slot, counter));
-            result = counter == Counter.POOL_HIGH_WATER ? Math.max(result, value) : result + value;
+            result = MAXIMA.contains(counter) ? Math.max(result, value) : result + value;
         }
         return result;
     }

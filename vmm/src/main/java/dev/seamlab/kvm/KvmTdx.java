@@ -16,6 +16,7 @@ import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.machine.sched.Lock;
 import dev.seamlab.machine.sched.LockRank;
 import dev.seamlab.machine.sched.SlotRwLock;
+import dev.seamlab.machine.sched.WaitTimes;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
@@ -54,7 +55,7 @@ public final class KvmTdx {
     private final SharedMmu sharedMmu = new SharedMmu(slots);
     private final Invalidations invalidations = new Invalidations();
     private final KvmStats stats;
-    private final FaultPath faults;
+    private final ExternalSptOps external;
     private final ZapPath zaps;
     private final int[] words = new int[64];
     private final List<KvmVcpu> vcpus = new ArrayList<>(); // guarded by KVM while it grows
@@ -64,6 +65,8 @@ public final class KvmTdx {
     // Set by initVm before INITIALIZED is published.
     private @Nullable TdConfig config;
     private @Nullable MirrorEpt mirror;
+    private FaultPath faults;
+    private @Nullable LargeLeaves large;
     private TdPages pages = TdPages.NONE;
 
     /**
@@ -78,7 +81,16 @@ public final class KvmTdx {
         this.maxVcpus = maxVcpus;
         this.mmuLock = new SlotRwLock(LockRank.MMU, maxVcpus);
         this.stats = new KvmStats(maxVcpus);
-        this.faults = new FaultPath(this, new AtFaultOps(this, host), host.pages());
+        this.external =
+                switch (host.policy().install()) {
+                    case AT_FAULT -> new AtFaultOps(this, host);
+                    case AT_TOPUP ->
+                            new AtTopupOps(this, host, new PooledLeaf(this, host), maxVcpus);
+                    case AT_LOOKUP ->
+                            new AtTopupOps(
+                                    this, host, new LookedUpLeaf(this, host, maxVcpus), maxVcpus);
+                };
+        this.faults = new FaultPath(this, external, LeafLevels.SMALL);
         this.zaps = new ZapPath(this, host);
     }
 
@@ -96,7 +108,8 @@ public final class KvmTdx {
                             host.pages(),
                             stats,
                             Addresses.gfn(gpa),
-                            size >>> Addresses.PAGE_SHIFT));
+                            size >>> Addresses.PAGE_SHIFT,
+                            Addresses.pfn(host.machine().profile().memoryEnd())));
         } finally {
             slotsLock.unlock();
         }
@@ -131,6 +144,56 @@ public final class KvmTdx {
             return result;
         } finally {
             kvmLock.unlock();
+        }
+    }
+
+    /**
+     * Allows private leaves of 2M; a capability of no merged kernel, so it is off until asked for.
+     *
+     * @return OK; EINVAL once the TD is initialised
+     */
+    public int enableLargePages() {
+        kvmLock.lock();
+        try {
+            if (state() != State.UNINITIALIZED || !vcpus.isEmpty()) {
+                return Errno.EINVAL;
+            }
+            LargeLeaves leaves = new LargeLeaves(this, host);
+            large = leaves;
+            faults = new FaultPath(this, external, leaves);
+            return Errno.OK;
+        } finally {
+            kvmLock.unlock();
+        }
+    }
+
+    /**
+     * Merges the private 4K leaves of a 2 MiB range into one (TDH.MEM.PAGE.PROMOTE), as a collapse
+     * of guest_memfd's pages would ask for.
+     *
+     * @return OK; EINVAL without large pages, for bad order or arguments, or where the pages are
+     *     not 512 contiguous ones; EAGAIN where the guest has accepted only some of them; EIO
+     */
+    public int collapse(@Gpa long gpa) {
+        LargeLeaves leaves = large;
+        if (leaves == null || !isRunnable() || !Addresses.isAligned(gpa, Addresses.RANGE_SIZE)) {
+            return Errno.EINVAL;
+        }
+        slotsLock.lock();
+        try {
+            HostCpu cpu = claimAny();
+            try {
+                mmuLock.writeLock();
+                try {
+                    return leaves.merge(cpu, Addresses.gfn(gpa));
+                } finally {
+                    mmuLock.writeUnlock();
+                }
+            } finally {
+                release(cpu);
+            }
+        } finally {
+            slotsLock.unlock();
         }
     }
 
@@ -276,7 +339,42 @@ public final class KvmTdx {
         for (KvmVcpu vcpu : running) {
             count += vcpu.poolPages();
         }
+        LargeLeaves leaves = large;
+        return leaves == null ? count : count + leaves.pool().held();
+    }
+
+    /** Secure EPT pages that wait with their backing in the vCPUs' caches. */
+    public long readyTables() {
+        long count = 0;
+        for (KvmVcpu vcpu : running) {
+            count += external.readyTables(vcpu);
+        }
         return count;
+    }
+
+    /** Times that an empty pool had to be helped out by an atomic allocation. */
+    public long poolFallbacks() {
+        long count = 0;
+        for (KvmVcpu vcpu : running) {
+            count += vcpu.poolFallbacks();
+        }
+        return count;
+    }
+
+    /** Most pages that were ever kept ready to split 2M leaves. */
+    public int splitPoolHighWater() {
+        LargeLeaves leaves = large;
+        return leaves == null ? 0 : leaves.pool().highWater();
+    }
+
+    /** How long faults waited for mmu_lock. */
+    public WaitTimes.Snapshot mmuReadWaits() {
+        return mmuLock.readWaits();
+    }
+
+    /** How long zaps, splits and invalidations waited for mmu_lock. */
+    public WaitTimes.Snapshot mmuWriteWaits() {
+        return mmuLock.writeWaits();
     }
 
     /** Pages allocated for private use, mapped or not. */
@@ -375,6 +473,18 @@ public final class KvmTdx {
         return faults;
     }
 
+    ExternalSptOps external() {
+        return external;
+    }
+
+    /** The VM is torn down. */
+    void drainSplitPool() {
+        LargeLeaves leaves = large;
+        if (leaves != null) {
+            leaves.pool().drain();
+        }
+    }
+
     KvmVcpu[] vcpus() {
         return running;
     }
@@ -471,6 +581,22 @@ public final class KvmTdx {
 
     /** Takes mappings of one kind away and applies a change, inside an MMU invalidation. */
     private int eachSlot(@Gfn long from, @Gfn long to, boolean zapPrivate, Change change) {
+        LargeLeaves splitting = zapPrivate ? large : null;
+        int ranges = slots.all().length;
+        int result = splitting == null ? Errno.OK : splitting.reserve(ranges);
+        if (result != Errno.OK) {
+            return result;
+        }
+        try {
+            return eachSlotReserved(from, to, zapPrivate, change);
+        } finally {
+            if (splitting != null) {
+                splitting.release(ranges);
+            }
+        }
+    }
+
+    private int eachSlotReserved(@Gfn long from, @Gfn long to, boolean zapPrivate, Change change) {
         int result = Errno.OK;
         HostCpu cpu = claimAny();
         try {
@@ -509,7 +635,7 @@ public final class KvmTdx {
 
     private int zap(HostCpu cpu, Memslot slot, @Gfn long from, @Gfn long to, boolean zapPrivate) {
         if (zapPrivate) {
-            return mirror == null ? Errno.OK : zaps.zap(cpu, slot, from, to);
+            return mirror == null ? Errno.OK : zapPrivate(cpu, slot, from, to);
         }
         boolean any = false;
         for (long gfn = from; gfn < to; gfn++) {
@@ -525,6 +651,12 @@ public final class KvmTdx {
             kickAll(); // the TLB flush: no vCPU uses a translation from before
         }
         return Errno.OK;
+    }
+
+    private int zapPrivate(HostCpu cpu, Memslot slot, @Gfn long from, @Gfn long to) {
+        LargeLeaves leaves = large;
+        int result = leaves == null ? Errno.OK : leaves.clear(cpu, slot, from, to);
+        return result == Errno.OK ? zaps.zap(cpu, slot, from, to) : result;
     }
 
     private boolean isSupported(TdConfig wanted) {

@@ -205,7 +205,7 @@ public final class KvmVcpu {
     }
 
     private int addPage(HostCpu cpu, @Gpa long gpa, boolean measure) {
-        int result = vm.faults().attempt(cpu, this, Addresses.gfn(gpa), true);
+        int result = vm.faults().attempt(cpu, this, Addresses.gfn(gpa), true, FaultPath.NO_ACCEPT);
         if (result != Errno.OK) {
             return result == FaultPath.RETRY ? Errno.EBUSY : result;
         }
@@ -353,8 +353,8 @@ public final class KvmVcpu {
         return pages;
     }
 
-    /** what a pool holds goes back when its vCPU is freed. */
-    void drainPool() {
-        pool.drain();
+    /** Times an empty pool was helped out by an atomic allocation. */
+    int poolFallbacks() {
+        return pool.fallbacks();
     }
 }

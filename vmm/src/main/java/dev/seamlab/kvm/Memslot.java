@@ -5,6 +5,7 @@ import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.machine.Gfn;
+import dev.seamlab.machine.Pfn;
 
 /** A stretch of guest memory with its private and shared backing and its attributes. */
 final class Memslot {
@@ -17,14 +18,25 @@ final class Memslot {
     /** Host page per guest page that the shared EPT maps. */
     private final PageTable512 sharedMappings;
 
-    Memslot(PageAllocator allocator, KvmStats stats, @Gfn long base, long pages) {
+    /**
+     * @param frames first page frame that the host does not have
+     */
+    Memslot(PageAllocator allocator, KvmStats stats, @Gfn long base, long pages, @Pfn long frames) {
         this.base = base;
         this.pages = pages;
         this.attributes = new Attributes(pages);
-        this.gmem = new Backing(allocator, PageUse.GUEST_PRIVATE, pages, stats, Counter.GMEM_PAGES);
+        this.gmem =
+                new Backing(
+                        allocator, PageUse.GUEST_PRIVATE, pages, frames, stats, Counter.GMEM_PAGES);
         this.shared =
-                new Backing(allocator, PageUse.GUEST_SHARED, pages, stats, Counter.SHARED_PAGES);
-        this.sharedMappings = new PageTable512(pages);
+                new Backing(
+                        allocator,
+                        PageUse.GUEST_SHARED,
+                        pages,
+                        frames,
+                        stats,
+                        Counter.SHARED_PAGES);
+        this.sharedMappings = new PageTable512(pages, frames);
     }
 
     @Gfn

@@ -2,8 +2,8 @@
 package dev.seamlab.kvm;
 
 import dev.seamlab.machine.Gfn;
-import dev.seamlab.machine.Pfn;
 import dev.seamlab.machine.sched.Cells;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The mirror EPT of a VM: four or five levels, of which the root mirrors the one inside the TDCS.
@@ -53,29 +53,26 @@ final class MirrorEpt {
         return (int) (gfn >>> (LEVEL_BITS * level)) & (MirrorTable.ENTRIES - 1);
     }
 
-    /** The 4K-level table that covers a guest page, or null. For zaps: nothing is frozen. */
-    @org.jspecify.annotations.Nullable
-    MirrorTable leafTable(@Gfn long gfn) {
+    /**
+     * The table of 4K entries that covers a guest page; null where there is none, or a 2M leaf. For
+     * zaps: nothing is frozen.
+     */
+    @Nullable MirrorTable leafTable(@Gfn long gfn) {
+        return table(gfn, 0);
+    }
+
+    /** The table of a level that covers a guest page, or null. */
+    @Nullable MirrorTable table(@Gfn long gfn, int wanted) {
         MirrorTable table = root;
-        for (int level = rootLevel(); level > 0; level--) {
+        for (int level = rootLevel(); level > wanted; level--) {
             int index = index(gfn, level);
-            if (!MirrorTable.isPresent(table.read(index))) {
+            long entry = table.read(index);
+            if (!MirrorTable.isPresent(entry) || MirrorTable.isLeaf(entry)) {
                 return null;
             }
             table = table.child(index);
         }
         return table;
-    }
-
-    /** The page mapped at a guest page, or 0. */
-    @Pfn
-    long lookup(@Gfn long gfn) {
-        MirrorTable table = leafTable(gfn);
-        if (table == null) {
-            return 0;
-        }
-        long entry = table.read(index(gfn, 0));
-        return MirrorTable.isPresent(entry) ? MirrorTable.pfn(entry) : 0;
     }
 
     /** Shows every present entry, tables before what they hold. For a VM at rest. */

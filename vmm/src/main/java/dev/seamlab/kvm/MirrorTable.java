@@ -48,6 +48,27 @@ final class MirrorTable {
         this.children = level == 0 ? null : new @Nullable MirrorTable[ENTRIES];
     }
 
+    /** A table whose entries map 512 contiguous pages, for the one leaf that they were. */
+    static MirrorTable ofLeaves(@Pfn long externalPage, @Pfn long first) {
+        MirrorTable table = new MirrorTable(0, externalPage);
+        for (int i = 0; i < ENTRIES; i++) {
+            table.entries[FIRST + i] = leaf(first + i);
+        }
+        return table;
+    }
+
+    /** First of the 512 contiguous pages that the entries map; 0 where they do not. */
+    @Pfn
+    long contiguousFrom() {
+        long first = read(0);
+        for (int i = 0; i < ENTRIES; i++) {
+            if (!isPresent(first) || !isLeaf(first) || read(i) != leaf(pfn(first) + i)) {
+                return 0;
+            }
+        }
+        return pfn(first);
+    }
+
     int level() {
         return level;
     }
@@ -88,6 +109,14 @@ final class MirrorTable {
             throw new AssertionError("a table below level 0");
         }
         children[index] = child;
+    }
+
+    /** Takes away the table below a frozen entry that is about to be a leaf. */
+    void unhangFrozen(int index) {
+        assert entries[FIRST + index] == FROZEN : "the entry is not frozen";
+        if (children != null) {
+            children[index] = null;
+        }
     }
 
     /** Unhangs the table below an entry of a VM that is torn down. */

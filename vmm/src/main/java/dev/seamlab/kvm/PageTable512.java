@@ -3,7 +3,6 @@ package dev.seamlab.kvm;
 
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Pfn;
-import dev.seamlab.machine.sched.Cells;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
@@ -23,15 +22,19 @@ final class PageTable512 {
 
     private static final int UNIT_SHIFT = Addresses.RANGE_SHIFT - Addresses.PAGE_SHIFT;
     private static final int UNIT = Addresses.PAGES_PER_RANGE;
-    private static final int FIRST = 16;
-    private static final VarHandle UNITS = MethodHandles.arrayElementVarHandle(long[][].class);
+    private static final VarHandle UNITS = MethodHandles.arrayElementVarHandle(FrameWords[].class);
 
     private final long pages;
-    private final long[] @Nullable [] units;
+    private final boolean narrow;
+    private final @Nullable FrameWords[] units;
 
-    PageTable512(long pages) {
+    /**
+     * @param frames first page frame that the host does not have
+     */
+    PageTable512(long pages, @Pfn long frames) {
         this.pages = pages;
-        this.units = new long[(int) ((pages + UNIT - 1) >>> UNIT_SHIFT)] @Nullable [];
+        this.narrow = frames <= FrameWords.NARROW_LIMIT;
+        this.units = new FrameWords[(int) ((pages + UNIT - 1) >>> UNIT_SHIFT)];
     }
 
     /** Number of guest pages. */
@@ -42,22 +45,53 @@ final class PageTable512 {
     /** The page at an index, or {@link #NONE}. */
     @Pfn
     long get(long index) {
-        long[] unit = unitOrNull((int) (index >>> UNIT_SHIFT));
-        return unit == null ? NONE : Cells.acquire(unit, at(index));
+        FrameWords unit = unitOrNull((int) (index >>> UNIT_SHIFT));
+        return unit == null ? NONE : unit.get(at(index));
     }
 
     /** Puts a page where none is. Returns whether it did. */
     boolean putIfNone(long index, @Pfn long pfn) {
-        return Cells.cas(unit(index), at(index), NONE, pfn);
+        return unit(index).cas(at(index), NONE, pfn);
+    }
+
+    /**
+     * Puts contiguous pages into a whole unit where no page has ever been.
+     *
+     * @param index of the unit's first page
+     * @return whether it did
+     */
+    boolean putUnitIfNone(long index, @Pfn long first) {
+        FrameWords fresh = FrameWords.create(narrow);
+        for (int i = 0; i < UNIT; i++) {
+            boolean set = fresh.cas(i, NONE, first + i);
+            assert set : "somebody else has the words already";
+        }
+        return UNITS.compareAndSet(units, (int) (index >>> UNIT_SHIFT), (FrameWords) null, fresh);
+    }
+
+    /** First page of the unit at an index if its pages are contiguous and aligned, or NONE. */
+    @Pfn
+    long contiguousUnit(long index) {
+        FrameWords unit = unitOrNull((int) (index >>> UNIT_SHIFT));
+        long first = unit == null ? NONE : unit.get(0);
+        if (unit == null || first == NONE || first % UNIT != 0) {
+            return NONE;
+        }
+        for (int i = 1; i < UNIT; i++) {
+            if (unit.get(i) != first + i) {
+                return NONE;
+            }
+        }
+        return first;
     }
 
     /** Takes the page at an index away and returns it, or {@link #NONE}. */
     @Pfn
     long take(long index) {
-        long[] unit = unitOrNull((int) (index >>> UNIT_SHIFT));
+        FrameWords unit = unitOrNull((int) (index >>> UNIT_SHIFT));
         while (unit != null) {
-            long pfn = Cells.acquire(unit, at(index));
-            if (pfn == NONE || Cells.cas(unit, at(index), pfn, NONE)) {
+            long pfn = unit.get(at(index));
+            if (pfn == NONE || unit.cas(at(index), pfn, NONE)) {
                 return pfn;
             }
         }
@@ -72,12 +106,12 @@ final class PageTable512 {
     /** Shows every page. */
     void forEach(Visitor visitor) {
         for (int u = 0; u < units.length; u++) {
-            long[] unit = unitOrNull(u);
+            FrameWords unit = unitOrNull(u);
             if (unit == null) {
                 continue;
             }
             for (int i = 0; i < UNIT; i++) {
-                long pfn = Cells.acquire(unit, FIRST + i);
+                long pfn = unit.get(i);
                 if (pfn != NONE) {
                     visitor.page(((long) u << UNIT_SHIFT) + i, pfn);
                 }
@@ -85,22 +119,22 @@ final class PageTable512 {
         }
     }
 
-    private long[] unit(long index) {
+    private FrameWords unit(long index) {
         int u = (int) (index >>> UNIT_SHIFT);
-        long[] unit = unitOrNull(u);
+        FrameWords unit = unitOrNull(u);
         if (unit != null) {
             return unit;
         }
-        long[] fresh = new long[FIRST + UNIT];
-        long[] seen = (long[]) UNITS.compareAndExchange(units, u, (long[]) null, fresh);
+        FrameWords fresh = FrameWords.create(narrow);
+        FrameWords seen = (FrameWords) UNITS.compareAndExchange(units, u, (FrameWords) null, fresh);
         return seen == null ? fresh : seen;
     }
 
-    private long @Nullable [] unitOrNull(int u) {
-        return (long[]) UNITS.getAcquire(units, u);
+    private @Nullable FrameWords unitOrNull(int u) {
+        return (FrameWords) UNITS.getAcquire(units, u);
     }
 
     private static int at(long index) {
-        return FIRST + ((int) index & (UNIT - 1));
+        return (int) index & (UNIT - 1);
     }
 }

@@ -10,6 +10,7 @@ import dev.seamlab.machine.Gfn;
 import dev.seamlab.machine.Pfn;
 import dev.seamlab.machine.sched.Waits;
 import dev.seamlab.seam.abi.Leaf;
+import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
 import java.util.ArrayList;
@@ -61,6 +62,7 @@ public final class Teardown {
                 reclaimVcpu(cpu, vcpu, reclaimable);
             }
             reclaimTd(cpu, reclaimable);
+            vm.drainSplitPool();
         } finally {
             vm.release(cpu);
         }
@@ -147,8 +149,8 @@ public final class Teardown {
                 0,
                 (parent, index, gfn, entry) -> {
                     if (MirrorTable.isLeaf(entry)) {
-                        reclaimLeaf(cpu, gfn, MirrorTable.pfn(entry), reclaimable);
-                        vm.stats().add(0, Counter.PRIVATE_PAGES, -1);
+                        long pages = reclaimLeaf(cpu, gfn, parent.level(), entry, reclaimable);
+                        vm.stats().add(0, Counter.PRIVATE_PAGES, -pages);
                         parent.unhang(index);
                     } else {
                         tables.add(new Table(parent, index, MirrorTable.pfn(entry)));
@@ -186,16 +188,28 @@ public final class Teardown {
         }
     }
 
-    private void reclaimLeaf(HostCpu cpu, @Gfn long gfn, @Pfn long page, boolean reclaimable) {
+    /** Returns how many 4K pages the leaf covers. */
+    private long reclaimLeaf(
+            HostCpu cpu, @Gfn long gfn, int level, long entry, boolean reclaimable) {
+        long page = MirrorTable.pfn(entry);
+        boolean large = level == PageInfo.LEVEL_2M;
+        long pages = large ? Addresses.PAGES_PER_RANGE : 1;
+        vm.stats().add(0, Counter.LARGE_LEAVES, large ? -1 : 0);
         if (reclaimable && reclaim(cpu, page)) {
-            host.backing().put(cpu, page);
-            return; // the page itself goes back with its guest_memfd
+            for (long i = 1; i < pages; i++) {
+                host.pageReset().reset(page + i);
+            }
+            if (!large) {
+                host.backing().put(cpu, page); // I4: a 2M leaf holds no count
+            }
+            return pages; // the pages themselves go back with their guest_memfd
         }
-        leaked++;
+        leaked += pages;
         Memslot slot = vm.slots().find(gfn);
-        if (slot != null) {
-            slot.gmem().leak(slot.index(gfn));
+        for (long i = 0; slot != null && i < pages; i++) {
+            slot.gmem().leak(slot.index(gfn) + i);
         }
+        return pages;
     }
 
     private void freeBackings() {
@@ -211,7 +225,7 @@ public final class Teardown {
         for (long page : vcpu.takeControlPages()) {
             reclaimControl(cpu, page, reclaimable);
         }
-        vcpu.drainPool();
+        vm.external().drain(cpu, vcpu);
     }
 
     private void reclaimTd(HostCpu cpu, boolean reclaimable) {

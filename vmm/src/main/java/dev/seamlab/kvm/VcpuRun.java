@@ -23,6 +23,11 @@ final class VcpuRun {
     private static final int REASON_MASK = 0xFFFF_FFFF;
     private static final int EXTENDED_TYPE_MASK = 0xF;
 
+    /** Extended exit qualification of an ACCEPT: the level that the guest asked for. */
+    private static final int ACCEPT_LEVEL_SHIFT = 32;
+
+    private static final int ACCEPT_LEVEL_MASK = 0x7;
+
     /** What to do after one TD exit. */
     private enum Next {
         /** Enter the guest again. */
@@ -126,7 +131,7 @@ final class VcpuRun {
             };
         }
         if (StatusCode.OPERAND_BUSY.matches(status)) {
-            vm.stats().count(vcpu.slot(), Counter.ENTER_BUSY);
+            vm.stats().busy(vcpu.slot(), Counter.ENTER_BUSY, status);
             Waits.pause();
             return Next.ENTER;
         }
@@ -151,7 +156,11 @@ final class VcpuRun {
                             + ", which it had not accepted, and SEPT_VE_DISABLE keeps the #VE from"
                             + " it");
         }
-        int result = vm.faults().handle(cpu, vcpu, Addresses.gfn(plain), isPrivate);
+        int acceptLevel =
+                extended == ExitReason.EXTENDED_ACCEPT
+                        ? (int) (cpu.regs().rdx() >>> ACCEPT_LEVEL_SHIFT) & ACCEPT_LEVEL_MASK
+                        : FaultPath.NO_ACCEPT;
+        int result = vm.faults().handle(cpu, vcpu, Addresses.gfn(plain), isPrivate, acceptLevel);
         return switch (result) {
             case Errno.OK, FaultPath.RETRY -> Next.ENTER;
             case Errno.EFAULT -> exitWith(new KvmExit.MemoryFault(plain, isPrivate));

@@ -101,7 +101,7 @@ final class ZapPath {
         if (!isBusy(status)) {
             return status;
         }
-        vm.stats().count(0, Counter.ZAP_BUSY);
+        vm.stats().busy(0, Counter.ZAP_BUSY, status);
         vm.holdEntries(true);
         vm.kickAll();
         status = callOnce(cpu, leaf, gpa);

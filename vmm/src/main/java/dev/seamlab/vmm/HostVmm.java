@@ -26,6 +26,8 @@ final class HostVmm implements Vmm {
     private final RawMachine raw;
     private final PairLedger ledger;
     private final Map<String, Td> tds = new ConcurrentHashMap<>();
+    private final Object retiring = new Object();
+    private Contention retired = Contention.NONE; // guarded by retiring
     private final AtomicInteger owners = new AtomicInteger(PairLedger.NOBODY);
 
     private HostVmm(VmmOptions options, TdxHost host, RawMachine raw) {
@@ -134,7 +136,26 @@ final class HostVmm implements Vmm {
 
     @Override
     public Outcome<TdSnapshot> delete(String id) {
-        return with(id, td -> td.delete(() -> tds.remove(id, td)));
+        return with(id, td -> td.delete(() -> retire(td)));
+    }
+
+    /** What a TD met stays in the host's figures; no reader finds it there twice or not at all. */
+    private void retire(Td td) {
+        synchronized (retiring) {
+            retired = retired.plus(td.contention());
+            tds.remove(td.id(), td);
+        }
+    }
+
+    @Override
+    public Contention contention() {
+        synchronized (retiring) {
+            Contention all = retired;
+            for (Td td : tds.values()) {
+                all = all.plus(td.contention());
+            }
+            return all.withPamt(host.backing().lock().waits());
+        }
     }
 
     private <T> Outcome<T> with(String id, Function<Td, Outcome<T>> action) {

@@ -125,7 +125,8 @@ final class SpecValidator {
         switch (op) {
             case Op.Touch(var range, var _, var _) -> checkRange(range, spec);
             case Op.Accept(var range, var _) -> checkRange(range, spec);
-            case Op.Use(var range) -> checkRange(range, spec);
+            case Op.Use(var range, var _) -> checkRange(range, spec);
+            case Op.Walk walk -> checkRange(walk.range(), spec);
             case Op.MapGpa(var range, var _) -> checkRange(range, spec);
             case Op.Report(var gpa) ->
                     checkRange(new GuestMemory.Range(gpa, gpa + Addresses.PAGE_SIZE), spec);

@@ -3,6 +3,7 @@ package dev.seamlab.vmm;
 
 import dev.seamlab.guest.ProgramRunner;
 import dev.seamlab.host.TdxHost;
+import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.kvm.KvmStats;
 import dev.seamlab.kvm.KvmStats.Counter;
@@ -53,6 +54,10 @@ final class Td implements TrustDomain {
         this.host = host;
         this.ledger = ledger;
         this.vm = new KvmTdx(host, ledger, owner, spec.vcpus());
+        if (spec.largePages()) {
+            int enabled = vm.enableLargePages();
+            assert enabled == Errno.OK : "a new VM refuses a capability";
+        }
         this.published =
                 new AtomicReference<>(
                         new TdSnapshot(
@@ -120,12 +125,18 @@ final class Td implements TrustDomain {
                 vm.gmemPages(),
                 vm.sharedPages(),
                 vm.poolPages(),
-                stats.get(Counter.LEAKED_PAGES));
+                stats.get(Counter.LEAKED_PAGES),
+                stats.get(Counter.LARGE_LEAVES));
     }
 
     @Override
     public KvmStats stats() {
         return vm.stats();
+    }
+
+    @Override
+    public Contention contention() {
+        return Contention.of(vm);
     }
 
     @Override

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.vmm;
 
+import dev.seamlab.machine.Addresses;
+
 /**
  * The host memory that one TD holds.
  *
@@ -14,6 +16,7 @@ package dev.seamlab.vmm;
  * @param sharedPages guest pages allocated for shared use
  * @param poolPages pages that wait in the vCPUs' fault pools
  * @param leakedPages pages given up on purpose, because the module may still own them
+ * @param largeLeaves how many times 2 MiB of the private pages are mapped as one
  */
 public record TdMemory(
         PamtShare pamt,
@@ -23,12 +26,14 @@ public record TdMemory(
         long guestMemfdPages,
         long sharedPages,
         long poolPages,
-        long leakedPages) {
+        long leakedPages,
+        long largeLeaves) {
     /** Nothing held. */
-    public static final TdMemory NONE = new TdMemory(PamtShare.NONE, 0, 0, 0, 0, 0, 0, 0);
+    public static final TdMemory NONE = new TdMemory(PamtShare.NONE, 0, 0, 0, 0, 0, 0, 0, 0);
 
     /** Pages that each hold one reference on the PAMT backing of their range. */
     public long backedPages() {
-        return controlPages + septPages + privatePages;
+        long inLargeLeaves = largeLeaves * Addresses.PAGES_PER_RANGE;
+        return controlPages + septPages + privatePages - inLargeLeaves;
     }
 }

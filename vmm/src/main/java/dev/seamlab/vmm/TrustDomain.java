@@ -29,6 +29,9 @@ public interface TrustDomain {
     /** KVM's counters of this TD. */
     KvmStats stats();
 
+    /** Who had to wait in this TD, and for what. */
+    Contention contention();
+
     /**
      * Subscribes to its snapshots.
      *

@@ -16,6 +16,7 @@ import dev.seamlab.vmm.tdvf.TdvfImage;
  * @param workload what the guest executes
  * @param attributes TD attributes (ATTRIBUTES of TD_PARAMS)
  * @param gpaWidth guest physical address bits, 48 (4-level EPT) or 52 (5-level)
+ * @param largePages whether private memory may be mapped at 2M, which no merged kernel does yet
  */
 public record TrustDomainSpec(
         String id,
@@ -24,12 +25,31 @@ public record TrustDomainSpec(
         TdvfImage firmware,
         Workload workload,
         long attributes,
-        int gpaWidth) {
+        int gpaWidth,
+        boolean largePages) {
     /** What QEMU asks for: no #VE when the guest touches a page that it did not accept. */
     public static final long DEFAULT_ATTRIBUTES = TdParams.ATTRIBUTE_SEPT_VE_DISABLE;
 
     /** GPA width where nothing else is asked. */
     public static final int DEFAULT_GPA_WIDTH = 48;
+
+    /** With 4K pages only. */
+    public TrustDomainSpec(
+            String id,
+            long memoryBytes,
+            int vcpus,
+            TdvfImage firmware,
+            Workload workload,
+            long attributes,
+            int gpaWidth) {
+        this(id, memoryBytes, vcpus, firmware, workload, attributes, gpaWidth, false);
+    }
+
+    /** The same with private memory mapped at 2M where possible. */
+    public TrustDomainSpec withLargePages() {
+        return new TrustDomainSpec(
+                id, memoryBytes, vcpus, firmware, workload, attributes, gpaWidth, true);
+    }
 
     /** A TD with the embedded firmware, default attributes and GPA width. */
     public static TrustDomainSpec of(String id, long memoryBytes, int vcpus, Workload workload) {

@@ -83,6 +83,9 @@ public interface Vmm extends AutoCloseable {
      */
     Outcome<TdSnapshot> delete(String id);
 
+    /** Who had to wait on this host and for what, over all TDs that it has and had. */
+    Contention contention();
+
     /** The memory story of the host. */
     HostMemory memory();
 

@@ -11,6 +11,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.LongRange;
+import org.junit.jupiter.api.Test;
 
 class BuiltinProgramsTest {
     @Property(tries = 500)
@@ -35,5 +36,28 @@ class BuiltinProgramsTest {
             assertThat(all.get(i).start()).isGreaterThanOrEqualTo(all.get(i - 1).end());
         }
         assertThat(all.stream().mapToLong(Range::pages).sum()).isEqualTo(low + high);
+    }
+
+    @Test
+    void all_ofThem_sayWhatTheyAreAndParseWithTheirDefaults() {
+        assertThat(Builtin.all()).extracting(Builtin.Description::name).isEqualTo(Builtin.NAMES);
+        for (Builtin.Description one : Builtin.all()) {
+            assertThat(one.purpose()).isNotBlank();
+            assertThat(Builtin.named(one.name()).text()).isEqualTo(one.name());
+        }
+    }
+
+    @Test
+    void bootLazy_unit_isThatOfLinuxUnlessAskedOtherwise() {
+        assertThat(units("boot-lazy")).containsOnly(4L << 20);
+        assertThat(units("boot-lazy unit=2")).containsOnly(2L << 20);
+        assertThat(units("boot-lazy unit=7")).as("a power of two").containsOnly(4L << 20);
+    }
+
+    private static List<Long> units(String text) {
+        GuestMemory memory = new GuestMemory(List.of(new Range(0, 64 << 20)), 47, 0);
+        return Workload.parse(text).compile(memory, 0, 1).stream()
+                .map(op -> ((Op.Use) op).unit())
+                .toList();
     }
 }

@@ -4,12 +4,15 @@ package dev.seamlab.vmm;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.seamlab.guest.Workload;
+import dev.seamlab.host.HostPolicy;
 import dev.seamlab.host.Preset;
+import dev.seamlab.host.kernel.KernelLog;
 import dev.seamlab.machine.profile.AddressRange;
 import dev.seamlab.machine.profile.KeyIdPartition;
 import dev.seamlab.machine.profile.MachineProfile;
 import dev.seamlab.machine.profile.ModuleProfile;
 import dev.seamlab.machine.profile.NumaNode;
+import dev.seamlab.seam.SeamcallListener;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -57,7 +60,14 @@ public final class Lab implements AfterEachCallback {
 
     /** Starts a host. */
     public Vmm host(MachineProfile profile, Preset preset) {
-        Vmm vmm = Vmm.start(new VmmOptions(profile, preset)).orThrow();
+        return host(profile, preset.policy());
+    }
+
+    /** Starts a host with variants that no preset combines. */
+    public Vmm host(MachineProfile profile, HostPolicy policy) {
+        Vmm vmm =
+                Vmm.start(new VmmOptions(profile, policy, KernelLog.SILENT, SeamcallListener.NONE))
+                        .orThrow();
         started.put(vmm, vmm.memory());
         return vmm;
     }

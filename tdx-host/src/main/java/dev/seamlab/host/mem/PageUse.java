@@ -28,6 +28,11 @@ public enum PageUse {
     BUFFER(false, "operands of SEAMCALLs and source pages of PAGE.ADD"),
     /** Kept ready in a vCPU's pool for the fault path. */
     POOL(false, "filling a vCPU's pool before a fault"),
+    /**
+     * Kept ready for a Secure EPT table and backed already, though the module does not have it yet;
+     * each holds a count in its range.
+     */
+    SEPT_READY(false, "backed Secure EPT tables that wait in a vCPU's pool"),
     /** Whatever else lives on the host, by the machine's fragmentation profile. */
     RESIDENT(false, "whatever else lives on the host; never allocated");
 

@@ -62,6 +62,11 @@ public final class AlwaysLockBacking implements PamtBacking {
     }
 
     @Override
+    public Lock lock() {
+        return lock;
+    }
+
+    @Override
     public void put(HostCpu cpu, @Pfn long pfn) {
         lock.lock(); // (1)
         try {

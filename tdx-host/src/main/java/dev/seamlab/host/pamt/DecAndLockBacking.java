@@ -84,6 +84,11 @@ public final class DecAndLockBacking implements PamtBacking {
     }
 
     @Override
+    public Lock lock() {
+        return lock;
+    }
+
+    @Override
     public void put(HostCpu cpu, @Pfn long pfn) {
         // (2) Not the last: no lock. Otherwise the lock first, then the count.
         if (counts.decAboveOne(pfn)) {

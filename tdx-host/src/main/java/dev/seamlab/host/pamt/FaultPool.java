@@ -43,6 +43,11 @@ public interface FaultPool extends PairSource {
     /** Pages in the pool. */
     int held();
 
+    /** How often it ran dry and an atomic allocation had to help out; none where none does. */
+    default int fallbacks() {
+        return 0;
+    }
+
     /** Frees all pages in the pool. */
     void drain();
 }

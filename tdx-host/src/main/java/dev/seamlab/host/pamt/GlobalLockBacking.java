@@ -63,6 +63,11 @@ public final class GlobalLockBacking implements PamtBacking {
     }
 
     @Override
+    public Lock lock() {
+        return lock;
+    }
+
+    @Override
     public void put(HostCpu cpu, @Pfn long pfn) {
         lock.lock(); // (2)
         try {

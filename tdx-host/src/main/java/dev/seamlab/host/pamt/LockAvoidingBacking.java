@@ -77,6 +77,11 @@ public final class LockAvoidingBacking implements PamtBacking {
     }
 
     @Override
+    public Lock lock() {
+        return lock;
+    }
+
+    @Override
     public void put(HostCpu cpu, @Pfn long pfn) {
         // (2) To zero outside the lock: from here on two puts can be pending.
         if (counts.decrement(pfn) != 0) {

@@ -73,6 +73,7 @@ public final class MixedPool implements FaultPool {
     }
 
     /** How often an empty pool made a Secure EPT page come from an atomic allocation. */
+    @Override
     public int fallbacks() {
         return Cells.acquire(words, FALLBACKS);
     }

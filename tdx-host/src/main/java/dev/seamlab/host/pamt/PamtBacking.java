@@ -3,6 +3,7 @@ package dev.seamlab.host.pamt;
 
 import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.machine.Pfn;
+import dev.seamlab.machine.sched.Lock;
 
 /**
  * tdx_pamt_get and tdx_pamt_put: makes sure that the 2 MiB range of a page has its PAMT page pair
@@ -43,4 +44,10 @@ public interface PamtBacking {
 
     /** Counts one page less and takes the pair back after the last. */
     void put(HostCpu cpu, @Pfn long pfn);
+
+    /**
+     * pamt_lock: held where a count goes from or to zero, and around each SEAMCALL that takes a
+     * range's 2M entry for itself. Nobody takes it with static PAMT.
+     */
+    Lock lock();
 }

@@ -68,6 +68,35 @@ public final class MemLeaves {
         return seamcall.call(cpu, Leaf.MEM_RANGE_UNBLOCK);
     }
 
+    /**
+     * Splits a 2M leaf into 512 leaves behind a new Secure EPT page.
+     *
+     * @param page0 first page of the pair for the leaf's range; only with Dynamic PAMT
+     * @param page1 second page of the pair
+     */
+    public long pageDemote(
+            HostCpu cpu,
+            @Hpa long tdr,
+            @Gpa long gpa,
+            @Hpa long septPage,
+            @Hpa long page0,
+            @Hpa long page1) {
+        cpu.regs().rcx(PageInfo.ofGpa(gpa, PageInfo.LEVEL_2M)).rdx(tdr).r8(septPage);
+        // No L2 VMs, so no Secure EPT pages for them.
+        cpu.regs().r9(PageInfo.NULL_PAGE).r10(PageInfo.NULL_PAGE).r11(PageInfo.NULL_PAGE);
+        cpu.regs().r12(page0).r13(page1);
+        return seamcall.call(cpu, Leaf.MEM_PAGE_DEMOTE);
+    }
+
+    /**
+     * Merges the 512 pages behind a blocked and tracked entry into one leaf. Out: RCX the freed
+     * Secure EPT page; with Dynamic PAMT and a 2M leaf R12 and R13, the pair that is free again.
+     */
+    public long pagePromote(HostCpu cpu, @Hpa long tdr, @Gpa long gpa, int level) {
+        cpu.regs().rcx(PageInfo.ofGpa(gpa, level)).rdx(tdr);
+        return seamcall.call(cpu, Leaf.MEM_PAGE_PROMOTE);
+    }
+
     /** Advances the TD's TLB epoch. */
     public long track(HostCpu cpu, @Hpa long tdr) {
         cpu.regs().rcx(tdr);

@@ -28,6 +28,11 @@ public final class PhymemLeaves {
         pairs = listener;
     }
 
+    /** Who is told of page pairs; also of those that DEMOTE takes and PROMOTE returns. */
+    public PairListener pairListener() {
+        return pairs;
+    }
+
     /** Writes back this package's caches; resumes an interrupted call where told so. */
     public long cacheWb(HostCpu cpu, boolean resume) {
         cpu.regs().rcx(resume ? 1 : 0);

@@ -62,6 +62,11 @@ class BackingMutant implements PamtBacking {
     }
 
     @Override
+    public final Lock lock() {
+        return lock;
+    }
+
+    @Override
     public int get(HostCpu cpu, long pfn, PairSource pairs) {
         long[] pair = cpu.pair();
         if (!pairs.take(pair)) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.machine.sched;
 
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
 /**
  * A mutual-exclusion lock with a place in the lock order. Not reentrant. Whether its holder may
  * sleep is a property of the rank: a kernel spinlock and a kernel mutex differ in what may happen
@@ -12,6 +15,9 @@ public final class Lock {
     private final LockRank rank;
     private final int[] words = new int[32];
 
+    /** Null until somebody has waited: most locks see no contention in their life. */
+    private final AtomicReference<@Nullable WaitTimes> waits = new AtomicReference<>();
+
     public Lock(LockRank rank) {
         this.rank = rank;
     }
@@ -21,7 +27,20 @@ public final class Lock {
         assert rank.isSpinning() || LockRank.Held.maySleep();
         assert LockRank.Held.push(rank);
         if (!Cells.cas(words, STATE, 0, 1)) {
-            Installed.WIRING.await(() -> Cells.cas(words, STATE, 0, 1));
+            awaitFree();
+        }
+    }
+
+    private void awaitFree() {
+        long start = Installed.WIRING.nanoTime();
+        Installed.WIRING.await(() -> Cells.cas(words, STATE, 0, 1));
+        WaitTimes known = waits.get();
+        if (known == null) {
+            waits.compareAndSet(null, new WaitTimes());
+            known = waits.get();
+        }
+        if (known != null) {
+            known.waited(Installed.WIRING.nanoTime() - start);
         }
     }
 
@@ -39,6 +58,12 @@ public final class Lock {
         assert LockRank.Held.pop(rank);
         Cells.release(words, STATE, 0);
         Installed.WIRING.signal();
+    }
+
+    /** How long threads waited here; for any thread. */
+    public WaitTimes.Snapshot waits() {
+        WaitTimes known = waits.get();
+        return known == null ? WaitTimes.NONE : known.snapshot();
     }
 
     /** Place in the lock order. */

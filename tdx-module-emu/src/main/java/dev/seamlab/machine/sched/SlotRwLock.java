@@ -24,6 +24,8 @@ public final class SlotRwLock {
     private final LockRank rank;
     private final int slots;
     private final int[] words;
+    private final WaitTimes readWaits = new WaitTimes();
+    private final WaitTimes writeWaits = new WaitTimes();
 
     /**
      * @param rank place in the lock order
@@ -38,9 +40,17 @@ public final class SlotRwLock {
     /** Takes the lock for reading. */
     public void readLock(int slot) {
         assert LockRank.Held.push(rank);
-        while (!tryReadOnce(slot)) {
-            Installed.WIRING.await(() -> Cells.acquire(words, WRITER) == 0);
+        if (!tryReadOnce(slot)) {
+            awaitWriter(slot);
         }
+    }
+
+    private void awaitWriter(int slot) {
+        long start = Installed.WIRING.nanoTime();
+        do {
+            Installed.WIRING.await(() -> Cells.acquire(words, WRITER) == 0);
+        } while (!tryReadOnce(slot));
+        readWaits.waited(Installed.WIRING.nanoTime() - start);
     }
 
     /** Lets go of the read lock taken with the same slot. */
@@ -55,15 +65,34 @@ public final class SlotRwLock {
     /** Takes the lock for writing; waits for readers and other writers. */
     public void writeLock() {
         assert LockRank.Held.push(rank);
+        boolean waiting = false;
+        long start = 0;
         if (!Cells.cas(words, WRITER, 0, 1)) {
+            waiting = true;
+            start = Installed.WIRING.nanoTime();
             Installed.WIRING.await(() -> Cells.cas(words, WRITER, 0, 1));
         }
         for (int slot = 0; slot < slots; slot++) {
             int at = at(slot);
             if (Cells.volatileRead(words, at) != 0) {
+                start = waiting ? start : Installed.WIRING.nanoTime();
+                waiting = true;
                 Installed.WIRING.await(() -> Cells.volatileRead(words, at) == 0);
             }
         }
+        if (waiting) {
+            writeWaits.waited(Installed.WIRING.nanoTime() - start);
+        }
+    }
+
+    /** How long readers waited for writers; for any thread. */
+    public WaitTimes.Snapshot readWaits() {
+        return readWaits.snapshot();
+    }
+
+    /** How long writers waited for readers and other writers; for any thread. */
+    public WaitTimes.Snapshot writeWaits() {
+        return writeWaits.snapshot();
     }
 
     /** Lets go of the write lock. */

@@ -63,11 +63,13 @@ final class HostMapper {
                                 .setEnd(range.end()));
             }
         }
-        for (String name : Builtin.NAMES) {
+        for (Builtin.Description program : Builtin.all()) {
             proto.addGuestPrograms(
                     BuiltInGuestProgram.newBuilder()
-                            .setName(name)
-                            .setText(Builtin.named(name).text()));
+                            .setName(program.name())
+                            .setText(Builtin.named(program.name()).text())
+                            .setPurpose(program.purpose())
+                            .putAllParameters(program.parameters()));
         }
         return proto.build();
     }

@@ -34,7 +34,8 @@ final class SpecMapper {
                 proto.hasAttributes()
                         ? attributes(proto.getAttributes())
                         : TrustDomainSpec.DEFAULT_ATTRIBUTES,
-                proto.getGpaWidth() == 0 ? TrustDomainSpec.DEFAULT_GPA_WIDTH : proto.getGpaWidth());
+                proto.getGpaWidth() == 0 ? TrustDomainSpec.DEFAULT_GPA_WIDTH : proto.getGpaWidth(),
+                proto.getLargePages());
     }
 
     /** Fills in what a specification says. */
@@ -49,7 +50,8 @@ final class SpecMapper {
                                 .setSeptVeDisable(
                                         (spec.attributes() & TdParams.ATTRIBUTE_SEPT_VE_DISABLE)
                                                 != 0))
-                .setGpaWidth(spec.gpaWidth());
+                .setGpaWidth(spec.gpaWidth())
+                .setLargePages(spec.largePages());
     }
 
     /** The firmware of a specification as answers show it: without the image. */
@@ -78,6 +80,7 @@ final class SpecMapper {
         return switch (program.getSourceCase()) {
             case TEXT -> text(program);
             case BUILT_IN -> builtIn(program);
+            case OPERATIONS -> GuestOperationsText.of(program.getOperations());
             case SOURCE_NOT_SET ->
                     throw Rejection.invalid(
                             "trust_domain.guest_program",

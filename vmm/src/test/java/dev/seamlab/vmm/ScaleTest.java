@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.vmm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.seamlab.guest.Workload;
+import dev.seamlab.host.Preset;
+import dev.seamlab.host.kernel.Errno;
+import dev.seamlab.machine.Addresses;
+import dev.seamlab.machine.profile.AddressRange;
+import dev.seamlab.machine.profile.BuiltInProfiles;
+import dev.seamlab.machine.profile.KeyIdPartition;
+import dev.seamlab.machine.profile.MachineProfile;
+import dev.seamlab.machine.profile.ModuleProfile;
+import dev.seamlab.machine.profile.NumaNode;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Many TDs, large TDs, and what they cost. Sizes grow with {@code -Dseamlab.scale.gib}. */
+class ScaleTest {
+    private static final int GUEST_KEYIDS = 63;
+
+    @RegisterExtension final Lab lab = new Lab();
+
+    @Test
+    void largeTd_fullyAcceptedAt4k_costsAtMostFortyBytesAPage() {
+        long gib = Long.getLong("seamlab.scale.gib", 8);
+        String profile = gib > 200 ? "server-2t-2s" : "server-256g";
+        Vmm vmm = lab.host(BuiltInProfiles.byName(profile), Preset.V4);
+        Scale.Cost cost = Scale.accepted(vmm, gib);
+        assertThat(cost.pages()).isGreaterThanOrEqualTo(gib << 18);
+        assertThat(cost.perPage()).isLessThan(40);
+        assertThat(pairs(vmm)).isEqualTo(vmm.memory().pamt().totalBytes());
+    }
+
+    @ParameterizedTest
+    @EnumSource(Preset.class)
+    void everyKeyIdTaken_tdsBootConvertAndDieTogether(Preset preset) {
+        Vmm vmm = lab.host(manyKeyIds(), preset);
+        String[] programs = {"convert-storm rounds=2 pages=4", "boot-lazy percent=10", "idle"};
+        List<TrustDomain> tds = new ArrayList<>();
+        for (int i = 0; i < GUEST_KEYIDS; i++) {
+            String program = programs[i % programs.length];
+            tds.add(Lab.boot(vmm, Lab.spec("td" + i, 8, program)));
+        }
+        assertThat(vmm.memory().guestKeyIdsInUse()).isEqualTo(GUEST_KEYIDS);
+        assertThat(Lab.refusal(vmm.create(Lab.spec("late", 1, "idle"))))
+                .isInstanceOf(Refusal.NoKeyId.class);
+        assertThat(vmm.host().keyIds().allocate()).isEqualTo(Errno.ENOSPC);
+
+        tds.forEach(Lab::awaitFinished);
+        assertThat(vmm.audit()).isEmpty();
+        assertThat(pairs(vmm)).isEqualTo(vmm.memory().pamt().totalBytes());
+
+        vmm.stop("td7").orThrow();
+        vmm.delete("td7").orThrow();
+        assertThat(vmm.create(Lab.spec("late", 1, "idle")).orThrow().state())
+                .isEqualTo(TdState.READY);
+        tds.parallelStream()
+                .filter(td -> !td.id().equals("td7"))
+                .forEach(td -> {
+                    vmm.stop(td.id()).orThrow();
+                    vmm.delete(td.id()).orThrow();
+                });
+        assertThat(vmm.audit()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Preset.class,
+            names = {"V4", "MERGED"})
+    void mixedCycles_ofLargeMostlyUntouchedTds_payForBackedRangesExactly(Preset preset) {
+        Vmm vmm = lab.host(BuiltInProfiles.byName("server-256g"), preset);
+        Random random = new Random(20_26);
+        Deque<String> alive = new ArrayDeque<>();
+        int cycles = Integer.getInteger("seamlab.scale.cycles", 200);
+        for (int cycle = 0; cycle < cycles; cycle++) {
+            if (alive.size() == 5 || (alive.size() > 1 && random.nextInt(4) == 0)) {
+                // Not the oldest first: shutdowns are staggered.
+                String id = random.nextBoolean() ? alive.removeFirst() : alive.removeLast();
+                vmm.stop(id).orThrow();
+                vmm.delete(id).orThrow();
+            } else {
+                String id = "td" + cycle;
+                long memory = (1L + random.nextInt(96)) * Addresses.GIB;
+                long mib = 1L + random.nextInt(16);
+                String program =
+                        "@0 { use 64m+" + mib + "m; share 64m+64k; private 64m+64k }; halt";
+                TrustDomainSpec spec =
+                        TrustDomainSpec.of(
+                                id, memory, 1 + random.nextInt(2), Workload.parse(program));
+                TrustDomain td =
+                        Lab.boot(vmm, random.nextInt(3) == 0 ? spec.withLargePages() : spec);
+                Lab.awaitFinished(td);
+                alive.add(id);
+            }
+            assertThat(vmm.memory().pamt().totalBytes()).isEqualTo(pairs(vmm));
+        }
+        for (String id : alive) {
+            vmm.stop(id).orThrow();
+            vmm.delete(id).orThrow();
+        }
+        assertThat(vmm.memory().pamt()).isEqualTo(PamtShare.NONE);
+        assertThat(pairs(vmm)).isZero();
+    }
+
+    /** 8 KiB for each range that somebody counts a page in, from the counts themselves. */
+    private static long pairs(Vmm vmm) {
+        long[] ranges = new long[1];
+        vmm.host()
+                .refcounts()
+                .ifPresent(counts ->
+                        counts.forEachTouched((pfn, count) -> ranges[0] += count > 0 ? 1 : 0));
+        return 8192 * ranges[0];
+    }
+
+    private static MachineProfile manyKeyIds() {
+        List<AddressRange> first = List.of(new AddressRange(1L << 20, 2L << 30));
+        List<AddressRange> second = List.of(new AddressRange(4L << 30, 8L << 30));
+        return new MachineProfile(
+                "many-keyids",
+                "for tests",
+                2,
+                4,
+                46,
+                new KeyIdPartition(7, 63, GUEST_KEYIDS + 1),
+                List.of(new NumaNode(first), new NumaNode(second)),
+                List.of(first.getFirst(), second.getFirst()),
+                ModuleProfile.V1_5_25,
+                true);
+    }
+}
