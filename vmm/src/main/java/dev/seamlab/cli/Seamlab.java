@@ -25,7 +25,8 @@ import picocli.CommandLine.Spec;
             AuditCommand.class,
             SeamcallCommand.class,
             SandboxCommand.class,
-            ExplainCommand.class
+            ExplainCommand.class,
+            CheckCommand.class
         },
         footer = {
             "",
@@ -35,6 +36,7 @@ import picocli.CommandLine.Spec;
             "  seamlab td create --id web --memory 256M --guest boot-lazy --start",
             "  seamlab td watch web",
             "  seamlab explain 0xC000030400000001   what a status word means",
+            "  seamlab check put-get                every order of threads, under every variant",
             "",
             "Exit codes: 0 done, 1 internal error, 2 bad input, 3 refused (missing, exists, wrong state),",
             "4 out of a resource, 5 server not reachable or too slow, 6 a check failed."

@@ -20,14 +20,16 @@ public final class Lock {
     public void lock() {
         assert rank.isSpinning() || LockRank.Held.maySleep();
         assert LockRank.Held.push(rank);
-        if (!Cells.cas(words, STATE, 0, 1)) {
-            Installed.WIRING.await(() -> Cells.cas(words, STATE, 0, 1));
+        Installed.WIRING.step(Wiring.Step.LOCK, this, 0);
+        while (!Cells.casInStep(words, STATE, 0, 1)) {
+            Installed.WIRING.await(this::isFree);
         }
     }
 
     /** Takes the lock if it is free. */
     public boolean tryLock() {
-        if (!Cells.cas(words, STATE, 0, 1)) {
+        Installed.WIRING.step(Wiring.Step.TRY_LOCK, this, 0);
+        if (!Cells.casInStep(words, STATE, 0, 1)) {
             return false;
         }
         assert LockRank.Held.push(rank);
@@ -37,8 +39,14 @@ public final class Lock {
     /** Lets go. */
     public void unlock() {
         assert LockRank.Held.pop(rank);
-        Cells.release(words, STATE, 0);
+        Installed.WIRING.step(Wiring.Step.UNLOCK, this, 0);
+        Cells.releaseInStep(words, STATE, 0);
         Installed.WIRING.signal();
+    }
+
+    /** Whether nobody holds the lock now. */
+    boolean isFree() {
+        return Cells.acquireInStep(words, STATE) == 0;
     }
 
     /** Place in the lock order. */

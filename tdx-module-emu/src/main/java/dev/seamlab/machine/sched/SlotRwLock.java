@@ -55,8 +55,8 @@ public final class SlotRwLock {
     /** Takes the lock for writing; waits for readers and other writers. */
     public void writeLock() {
         assert LockRank.Held.push(rank);
-        if (!Cells.cas(words, WRITER, 0, 1)) {
-            Installed.WIRING.await(() -> Cells.cas(words, WRITER, 0, 1));
+        while (!Cells.cas(words, WRITER, 0, 1)) {
+            Installed.WIRING.await(() -> Cells.acquire(words, WRITER) == 0);
         }
         for (int slot = 0; slot < slots; slot++) {
             int at = at(slot);
