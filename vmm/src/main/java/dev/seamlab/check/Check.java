@@ -2,9 +2,8 @@
 package dev.seamlab.check;
 
 import java.time.Duration;
-import java.util.EnumMap;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.function.LongConsumer;
 
 /**
@@ -123,23 +122,24 @@ public final class Check {
                 : new Dpor(threads);
     }
 
-    /** Deepens by preemptions until the gravest rule that was seen broken breaks again. */
+    /** Deepens by preemptions, before named words first, until something breaks again. */
     private Counterexample shortest(
             Explorer explorer, Explorer.Tally first, Explorer.Tally total, long deadline) {
-        Map<Rule, Explorer.Hit> known = new EnumMap<>(first.hits);
-        for (int bound = 0; bound <= MOST_PREEMPTIONS; bound++) {
-            Explorer.Tally pass =
-                    explorer.explore(
-                            new FewestSwitches(bound, world.legend()),
-                            new Explorer.Limits(deadline, Long.MAX_VALUE, false),
-                            count -> {});
-            total.add(pass);
-            if (!pass.hits.isEmpty()) {
-                // Ordered by rule, the gravest first.
-                return tell(explorer, pass.hits.values().iterator().next().schedule(), bound);
+        for (Legend grain : Arrays.asList(world.legend(), null)) {
+            for (int bound = 0; bound <= MOST_PREEMPTIONS; bound++) {
+                Explorer.Tally pass =
+                        explorer.explore(
+                                new FewestSwitches(bound, grain),
+                                new Explorer.Limits(deadline, Long.MAX_VALUE, false),
+                                count -> {});
+                total.add(pass);
+                if (!pass.hits.isEmpty()) {
+                    // Ordered by rule, the gravest first.
+                    return tell(explorer, pass.hits.values().iterator().next().schedule(), bound);
+                }
             }
         }
-        return tell(explorer, known.values().iterator().next().schedule(), -1);
+        return tell(explorer, first.hits.values().iterator().next().schedule(), -1);
     }
 
     private Counterexample tell(Explorer explorer, Schedule schedule, int preemptions) {

@@ -8,8 +8,8 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Every schedule that can end differently: depth-first, with dynamic partial-order reduction
- * (Flanagan and Godefroid, POPL 2005) and sleep sets (Godefroid).
+ * Every schedule that can end differently: depth-first, with dynamic partial-order reduction by
+ * source sets (Abdulla, Aronis, Jonsson and Sagonas, POPL 2014) and sleep sets (Godefroid).
  *
  * <p>Two steps are dependent if they touch the same word and one of them writes it; a
  * read-modify-write that changed nothing counts as a read. Schedules that differ only in the order
@@ -28,7 +28,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class Dpor implements Search {
     private static final int WRITES = 1;
-    private static final int ACQUIRES = 2;
+
+    /** Takes a lock, and could not have done so while it was held. */
+    private static final int WAITS = 2;
+
     private static final int ID_SHIFT = 2;
     private static final int NONE = -1;
     private static final Object WAKES = new Object();
@@ -53,6 +56,9 @@ final class Dpor implements Search {
     private int prefix;
     private boolean draining;
     private boolean paused;
+
+    /** Whether the step that is finished now took a lock without waiting for it. */
+    private boolean tries;
 
     // By thread.
     private final int[][] clock;
@@ -243,7 +249,7 @@ final class Dpor implements Search {
         switch (thread.act()) {
             case READ -> access[depth] = word;
             case WRITE, UPDATE, TRY_LOCK, UNLOCK, ENQUEUE -> access[depth] = word | WRITES;
-            case LOCK -> access[depth] = word | WRITES | ACQUIRES;
+            case LOCK -> access[depth] = word | WRITES | WAITS;
             case WAKE -> {
                 access[depth] = word | WRITES;
                 more[depth] = new int[] {id(WAKES, 0) << ID_SHIFT | WRITES};
@@ -272,6 +278,7 @@ final class Dpor implements Search {
         if ((act == Act.UPDATE || act == Act.TRY_LOCK) && run.lastBefore() == run.lastAfter()) {
             access[e] &= ~WRITES;
         }
+        tries = act == Act.TRY_LOCK && (access[e] & WRITES) != 0;
         int t = chosen[e];
         if (access[e] != NONE) {
             races(access[e], t);
@@ -305,7 +312,7 @@ final class Dpor implements Search {
 
     private void races(int what, int t) {
         int id = what >>> ID_SHIFT;
-        int write = (what & ACQUIRES) != 0 ? lastAcquire[id] : lastWrite[id];
+        int write = (what & WAITS) != 0 ? lastAcquire[id] : lastWrite[id];
         race(write, t);
         if ((what & WRITES) != 0) {
             for (int q = 0; q < n; q++) {
@@ -323,18 +330,51 @@ final class Dpor implements Search {
         if (clock[t][q] > counts[earlier * n + q]) {
             return; // it happens before anyway
         }
-        int could = 0;
-        for (int p = 0; p < n; p++) {
-            if ((enabled[earlier] >>> p & 1) != 0
-                    && (p == t || clock[t][p] > counts[earlier * n + p])) {
-                could |= 1 << p;
-            }
-        }
+        int could = initials(earlier, t) & enabled[earlier];
         if (could == 0) {
             backtrack[earlier] |= enabled[earlier];
         } else if ((could & backtrack[earlier]) == 0) {
             backtrack[earlier] |= (could >>> t & 1) != 0 ? 1 << t : Integer.lowestOneBit(could);
         }
+    }
+
+    /**
+     * Of what happened since a step but not because of it, up to the step of thread {@code t} that
+     * races with it: the threads that may begin, as nothing else in there comes before their part.
+     * One of them has to be tried at the branch.
+     */
+    private int initials(int earlier, int t) {
+        int now = depth - 1;
+        int q = chosen[earlier];
+        int seen = 1 << q;
+        int initials = 0;
+        boolean mayBegin = true;
+        int[] own = accesses(now);
+        for (int k = earlier + 1; k < now; k++) {
+            int p = chosen[k];
+            boolean because = clocks[k * n + q] > counts[earlier * n + q];
+            if (!because && p != t && !isIndependent(own, k)) {
+                mayBegin = false;
+            }
+            if ((seen >>> p & 1) == 0 && !because && isFirst(clocks, k * n, p, earlier)) {
+                initials |= 1 << p;
+            }
+            seen |= 1 << p;
+        }
+        if ((seen >>> t & 1) == 0 && mayBegin && isFirst(clock[t], 0, t, earlier)) {
+            initials |= 1 << t;
+        }
+        return initials;
+    }
+
+    /** Whether a clock of thread {@code p} knows nothing that others did since a step. */
+    private boolean isFirst(int[] times, int from, int p, int since) {
+        for (int r = 0; r < n; r++) {
+            if (r != p && times[from + r] > counts[since * n + r]) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private void happensAfter(int what, int t) {
@@ -364,7 +404,7 @@ final class Dpor implements Search {
         } else {
             lastRead[id * n + t] = e;
         }
-        if ((what & ACQUIRES) != 0) {
+        if ((what & WAITS) != 0 || tries) {
             lastAcquire[id] = e;
         }
     }

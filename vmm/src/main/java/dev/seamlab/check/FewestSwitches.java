@@ -6,6 +6,7 @@ import dev.seamlab.machine.sched.LogicalThread;
 import dev.seamlab.machine.sched.SteppedRun;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Every schedule with at most so many preemptions: a thread that could go on is pushed aside only
@@ -15,7 +16,7 @@ import java.util.List;
  */
 final class FewestSwitches implements Search {
     private final int bound;
-    private final Legend legend;
+    private final @Nullable Legend legend;
     private final List<Branch> branches = new ArrayList<>();
     private int place;
     private int step;
@@ -43,8 +44,9 @@ final class FewestSwitches implements Search {
 
     /**
      * @param bound preemptions at most
+     * @param legend names the words before which they are tried; null: before all words
      */
-    FewestSwitches(int bound, Legend legend) {
+    FewestSwitches(int bound, @Nullable Legend legend) {
         this.bound = bound;
         this.legend = legend;
     }
@@ -99,7 +101,7 @@ final class FewestSwitches implements Search {
     }
 
     private boolean isNamed(LogicalThread thread) {
-        return legend.name(thread.where(), thread.at()) != null;
+        return legend == null || legend.name(thread.where(), thread.at()) != null;
     }
 
     private static int[] order(int mask, int first) {

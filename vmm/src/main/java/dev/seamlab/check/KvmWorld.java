@@ -22,6 +22,7 @@ import dev.seamlab.machine.profile.NumaNode;
 import dev.seamlab.machine.sched.LockRank;
 import dev.seamlab.machine.sched.SteppedRun;
 import dev.seamlab.seam.SeamcallListener;
+import dev.seamlab.seam.abi.StatusCode;
 import dev.seamlab.vmm.RawMachine;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -227,7 +228,8 @@ final class KvmWorld implements World {
         for (Guest guest : now.guests) {
             guest.vm.destroy();
         }
-        if (refused.isEmpty()) {
+        // What is refused for good may be leaked on purpose; what was only busy may not.
+        if (refused.stream().allMatch(call -> StatusCode.OPERAND_BUSY.matches(call.status()))) {
             for (PageUse use :
                     List.of(
                             PageUse.PAMT_PAIR,

@@ -133,7 +133,7 @@ class SearchesTest {
     void exhaustive_randomPrograms_meetsEveryOutcomeOfBruteForce() {
         long reduced = 0;
         long all = 0;
-        for (long seed = 0; seed < 120; seed++) {
+        for (long seed = 0; seed < 400; seed++) {
             RandomWorld world = new RandomWorld(seed);
             Explorer.Tally brute =
                     world.explore(new FewestSwitches(Integer.MAX_VALUE, world.legend));

@@ -125,13 +125,13 @@ class MuseumTest {
                 "get",
                 "",
                 Rule.SLEEPS),
-        I3(
-                "I3",
+        I1(
+                "I1",
                 "counts before it adds",
                 mutant(Mutants.CountsFirst::new),
                 "get | get",
                 "",
-                Rule.I3);
+                Rule.I1);
 
         private final String number;
         private final String defect;

@@ -7,8 +7,8 @@ import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.host.pamt.PairSource;
 import dev.seamlab.machine.Addresses;
-import dev.seamlab.machine.sched.Lock;
-import dev.seamlab.machine.sched.LockRank;
+import dev.seamlab.machine.sched.Cells;
+import dev.seamlab.machine.sched.Waits;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
 
@@ -96,32 +96,42 @@ final class Mutants {
      * pair's pages lie; taken here to be the neighbour.
      */
     static final class LockPerRange extends Mutant {
-        private final Lock[] locks = new Lock[8];
+        private static final int STRIDE = 16;
+
+        // Plain spinning words: locks of the house would refuse to nest before they deadlock.
+        private final int[] locks = new int[9 * STRIDE];
 
         LockPerRange(TdxHost host) {
             super(host);
-            for (int i = 0; i < locks.length; i++) {
-                // The one rank whose locks may nest, as a driver that annotates them would say.
-                locks[i] = new Lock(LockRank.VCPU);
-            }
         }
 
         @Override
         public int get(HostCpu cpu, long pfn, PairSource pairs) {
-            long[] pair = {
-                pages.allocate(0, PageUse.PAMT_PAIR), pages.allocate(0, PageUse.PAMT_PAIR)
-            };
-            Lock target = locks[Addresses.rangeOf(pfn) & 7];
-            Lock neighbour = locks[(Addresses.rangeOf(pfn) & 7) ^ 1];
-            target.lock();
-            neighbour.lock();
+            long[] pair = cpu.pair();
+            if (!pairs.take(pair)) {
+                return Errno.ENOMEM;
+            }
+            int range = Addresses.rangeOf(pfn) & 7;
+            take(range);
+            take(range ^ 1);
             int result = firstUser(cpu, pfn, pair);
-            neighbour.unlock();
-            target.unlock();
+            release(range ^ 1);
+            release(range);
             if (result != GIVEN) {
                 unused(pair);
             }
             return Math.min(result, Errno.OK);
+        }
+
+        private void take(int range) {
+            int at = (range + 1) * STRIDE;
+            while (!Cells.cas(locks, at, 0, 1)) {
+                Waits.spinUntil(() -> Cells.acquire(locks, at) == 0);
+            }
+        }
+
+        private void release(int range) {
+            Cells.release(locks, (range + 1) * STRIDE, 0);
         }
     }
 
