@@ -206,6 +206,10 @@ class ArrowsTest {
             slices().matching("dev.seamlab.(*)..").should().beFreeOfCycles();
 
     @ArchTest
+    static final ArchRule noCirclesBetweenServices =
+            slices().matching("dev.seamlab.control.(*)..").should().beFreeOfCycles();
+
+    @ArchTest
     static final ArchRule noCirclesInsideTheHost =
             slices().matching("dev.seamlab.host.(*)..").should().beFreeOfCycles();
 

@@ -25,8 +25,14 @@ import picocli.CommandLine.Spec;
             AuditCommand.class,
             SeamcallCommand.class,
             SandboxCommand.class,
+<<<<<<< HEAD
             ExplainCommand.class,
             CheckCommand.class
+=======
+            OperationCommand.class,
+            ExplainCommand.class,
+            CompletionCommand.class
+>>>>>>> main
         },
         footer = {
             "",

@@ -181,7 +181,7 @@ public final class KvmVcpu {
         HostCpu cpu = vm.claimAny();
         long buffer = PageAllocator.NONE;
         try {
-            buffer = host.pages().allocate(cpu.node(), PageUse.BUFFER);
+            buffer = host.pages().allocate(cpu, PageUse.BUFFER);
             if (buffer == PageAllocator.NONE) {
                 return Errno.ENOMEM;
             }
@@ -197,7 +197,7 @@ public final class KvmVcpu {
             return Errno.OK;
         } finally {
             if (buffer != PageAllocator.NONE) {
-                host.pages().free(buffer, PageUse.BUFFER);
+                host.pages().free(cpu, buffer, PageUse.BUFFER);
             }
             vm.release(cpu);
         }

@@ -165,7 +165,7 @@ final class TdBuild {
     private int init(TdConfig config, int maxVcpus) {
         HostCpu cpu = vm.claimAny();
         try {
-            long buffer = host.pages().allocate(cpu.node(), PageUse.BUFFER);
+            long buffer = host.pages().allocate(cpu, PageUse.BUFFER);
             if (buffer == PageAllocator.NONE) {
                 return Errno.ENOMEM;
             }
@@ -178,7 +178,7 @@ final class TdBuild {
                 vm.note(Leaf.MNG_INIT, status);
                 return StatusCode.OPERAND_INVALID.matches(status) ? Errno.EINVAL : Errno.EIO;
             } finally {
-                host.pages().free(buffer, PageUse.BUFFER);
+                host.pages().free(cpu, buffer, PageUse.BUFFER);
             }
         } finally {
             vm.release(cpu);

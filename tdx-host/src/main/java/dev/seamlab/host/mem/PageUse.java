@@ -25,7 +25,9 @@ public enum PageUse {
     /** Operand structures of SEAMCALLs, source pages of PAGE.ADD. */
     BUFFER(false),
     /** Kept ready in a vCPU's pool for the fault path. */
-    POOL(false);
+    POOL(false),
+    /** Whatever else lives on the host, by the machine's fragmentation profile. */
+    RESIDENT(false);
 
     /** Number of uses. */
     public static final int COUNT = values().length;
