@@ -54,6 +54,7 @@ final class Dpor implements Search {
     private int depth;
     private int finished;
     private int prefix;
+    private int fresh;
     private boolean draining;
     private boolean paused;
 
@@ -100,6 +101,8 @@ final class Dpor implements Search {
     public void begin() {
         depth = 0;
         finished = 0;
+        // Steps before this one are those of the last schedule, and so are their races.
+        fresh = Math.max(0, prefix - 1);
         draining = false;
         words.clear();
         wordsKnown = 0;
@@ -280,13 +283,13 @@ final class Dpor implements Search {
         }
         tries = act == Act.TRY_LOCK && (access[e] & WRITES) != 0;
         int t = chosen[e];
-        if (access[e] != NONE) {
-            races(access[e], t);
-        }
         int[] others = more[e];
-        if (others != null) {
-            for (int other : others) {
-                races(other, t);
+        if (e >= fresh) {
+            if (access[e] != NONE) {
+                races(access[e], t);
+            }
+            for (int i = 0; others != null && i < others.length; i++) {
+                races(others[i], t);
             }
         }
         if (access[e] != NONE) {
@@ -327,8 +330,8 @@ final class Dpor implements Search {
             return;
         }
         int q = chosen[earlier];
-        if (clock[t][q] > counts[earlier * n + q]) {
-            return; // it happens before anyway
+        if (clock[t][q] > counts[earlier * n + q] || backtrack[earlier] == enabled[earlier]) {
+            return; // it happens before anyway, or all branches are to be taken
         }
         int could = initials(earlier, t) & enabled[earlier];
         if (could == 0) {

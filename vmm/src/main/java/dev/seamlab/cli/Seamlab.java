@@ -25,14 +25,10 @@ import picocli.CommandLine.Spec;
             AuditCommand.class,
             SeamcallCommand.class,
             SandboxCommand.class,
-<<<<<<< HEAD
-            ExplainCommand.class,
-            CheckCommand.class
-=======
             OperationCommand.class,
             ExplainCommand.class,
+            CheckCommand.class,
             CompletionCommand.class
->>>>>>> main
         },
         footer = {
             "",
