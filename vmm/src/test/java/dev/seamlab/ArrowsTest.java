@@ -24,6 +24,7 @@ class ArrowsTest {
     private static final String KVM = "dev.seamlab.kvm..";
     private static final String GUEST = "dev.seamlab.guest..";
     private static final String VMM = "dev.seamlab.vmm..";
+    private static final String CHECK = "dev.seamlab.check..";
     private static final String CONTROL = "dev.seamlab.control..";
     private static final String CLI = "dev.seamlab.cli..";
     private static final String STUBS = "dev.seamlab.v1..";
@@ -41,7 +42,7 @@ class ArrowsTest {
                     .resideInAPackage(MACHINE)
                     .should()
                     .dependOnClassesThat()
-                    .resideInAnyPackage(MODULE, HOST, KVM, GUEST, VMM, CONTROL, CLI, STUBS)
+                    .resideInAnyPackage(MODULE, HOST, KVM, GUEST, VMM, CHECK, CONTROL, CLI, STUBS)
                     .because("hardware knows neither firmware nor software");
 
     @ArchTest
@@ -52,7 +53,8 @@ class ArrowsTest {
                     .should()
                     .dependOnClassesThat(
                             INSIDE_THE_MODULE.or(
-                                    resideInAnyPackage(HOST, KVM, GUEST, VMM, CONTROL, CLI, STUBS)))
+                                    resideInAnyPackage(
+                                            HOST, KVM, GUEST, VMM, CHECK, CONTROL, CLI, STUBS)))
                     .because("both sides share the ABI, so it may know neither");
 
     @ArchTest
@@ -62,7 +64,7 @@ class ArrowsTest {
                     .resideInAPackage(MODULE)
                     .should()
                     .dependOnClassesThat()
-                    .resideInAnyPackage(HOST, KVM, GUEST, VMM, CONTROL, CLI, STUBS)
+                    .resideInAnyPackage(HOST, KVM, GUEST, VMM, CHECK, CONTROL, CLI, STUBS)
                     .because("the module trusts nobody outside");
 
     @ArchTest
@@ -81,7 +83,7 @@ class ArrowsTest {
                     .resideInAPackage(HOST)
                     .should()
                     .dependOnClassesThat()
-                    .resideInAnyPackage(KVM, GUEST, VMM, CONTROL, CLI, STUBS)
+                    .resideInAnyPackage(KVM, GUEST, VMM, CHECK, CONTROL, CLI, STUBS)
                     .because("arrows go down");
 
     @ArchTest
@@ -91,7 +93,7 @@ class ArrowsTest {
                     .resideInAPackage(KVM)
                     .should()
                     .dependOnClassesThat()
-                    .resideInAnyPackage(VMM, CONTROL, CLI, STUBS)
+                    .resideInAnyPackage(VMM, CHECK, CONTROL, CLI, STUBS)
                     .because("arrows go down");
 
     @ArchTest
@@ -102,7 +104,7 @@ class ArrowsTest {
                     .should()
                     .dependOnClassesThat(
                             INSIDE_THE_MODULE.or(
-                                    resideInAnyPackage(HOST, KVM, VMM, CONTROL, CLI, STUBS)))
+                                    resideInAnyPackage(HOST, KVM, VMM, CHECK, CONTROL, CLI, STUBS)))
                     .because("a guest knows neither host nor KVM");
 
     @ArchTest
@@ -110,6 +112,16 @@ class ArrowsTest {
             noClasses()
                     .that()
                     .resideInAPackage(VMM)
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(CHECK, CONTROL, CLI, STUBS)
+                    .because("arrows go down");
+
+    @ArchTest
+    static final ArchRule checksKnowNothingAbove =
+            noClasses()
+                    .that()
+                    .resideInAPackage(CHECK)
                     .should()
                     .dependOnClassesThat()
                     .resideInAnyPackage(CONTROL, CLI, STUBS)
@@ -164,7 +176,7 @@ class ArrowsTest {
     static final ArchRule lowerRoomsArePlainJava =
             noClasses()
                     .that()
-                    .resideInAnyPackage(MACHINE, MODULE, HOST, KVM, GUEST, VMM)
+                    .resideInAnyPackage(MACHINE, MODULE, HOST, KVM, GUEST, VMM, CHECK)
                     .should()
                     .dependOnClassesThat()
                     .resideInAnyPackage(

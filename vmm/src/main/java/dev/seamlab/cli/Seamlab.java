@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
             SandboxCommand.class,
             OperationCommand.class,
             ExplainCommand.class,
+            CheckCommand.class,
             CompletionCommand.class
         },
         footer = {
@@ -38,6 +39,7 @@ import picocli.CommandLine.Spec;
             "  seamlab td create --id web --memory 256M --guest boot-lazy --start",
             "  seamlab td watch web",
             "  seamlab explain 0xC000030400000001   what a status word means",
+            "  seamlab check put-get                every order of threads, under every variant",
             "",
             "Exit codes: 0 done, 1 internal error, 2 bad input, 3 refused (missing, exists, wrong state),",
             "4 out of a resource, 5 server not reachable or too slow, 6 a check failed."

@@ -6,6 +6,7 @@ import dev.seamlab.host.cpu.HostCpus;
 import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.Registers;
 import dev.seamlab.machine.profile.MachineProfile;
+import dev.seamlab.seam.ModuleView;
 import dev.seamlab.seam.SeamcallListener;
 import dev.seamlab.seam.TdxModule;
 import dev.seamlab.seam.abi.Leaf;
@@ -42,6 +43,11 @@ public final class RawMachine {
     /** The hardware. */
     public Machine machine() {
         return machine;
+    }
+
+    /** A read-only look inside the module, for auditors and checkers. */
+    public ModuleView module() {
+        return module.view();
     }
 
     /** Whether the module has a leaf. */

@@ -19,7 +19,7 @@ final class FreeWiring extends Wiring {
     private static final long LONGEST_NAP_NANOS = 200_000;
 
     @Override
-    protected void step(Step step, long where) {
+    protected void step(Step step, Object where, int index) {
         // Real threads need no permission to go on.
     }
 

@@ -3,10 +3,16 @@ package dev.seamlab.machine.sched;
 
 import java.util.ServiceLoader;
 
-/** The wiring of this JVM. */
+/** The wiring of this JVM, chosen once when the first class of the seam is used. */
 final class Installed {
-    static final Wiring WIRING =
-            ServiceLoader.load(Wiring.class).findFirst().orElseGet(FreeWiring::new);
+    static final Wiring WIRING = choose();
 
     private Installed() {}
+
+    private static Wiring choose() {
+        if (Boolean.getBoolean(SteppedRun.PROPERTY)) {
+            return new SteppedWiring();
+        }
+        return ServiceLoader.load(Wiring.class).findFirst().orElseGet(FreeWiring::new);
+    }
 }

@@ -26,14 +26,17 @@ public final class Lock {
     public void lock() {
         assert rank.isSpinning() || LockRank.Held.maySleep();
         assert LockRank.Held.push(rank);
-        if (!Cells.cas(words, STATE, 0, 1)) {
-            awaitFree();
+        Installed.WIRING.step(Wiring.Step.LOCK, this, 0);
+        if (!Cells.casInStep(words, STATE, 0, 1)) {
+            awaitTaken();
         }
     }
 
-    private void awaitFree() {
+    private void awaitTaken() {
         long start = Installed.WIRING.nanoTime();
-        Installed.WIRING.await(() -> Cells.cas(words, STATE, 0, 1));
+        do {
+            Installed.WIRING.await(this::isFree);
+        } while (!Cells.casInStep(words, STATE, 0, 1));
         WaitTimes known = waits.get();
         if (known == null) {
             waits.compareAndSet(null, new WaitTimes());
@@ -46,7 +49,8 @@ public final class Lock {
 
     /** Takes the lock if it is free. */
     public boolean tryLock() {
-        if (!Cells.cas(words, STATE, 0, 1)) {
+        Installed.WIRING.step(Wiring.Step.TRY_LOCK, this, 0);
+        if (!Cells.casInStep(words, STATE, 0, 1)) {
             return false;
         }
         assert LockRank.Held.push(rank);
@@ -56,7 +60,8 @@ public final class Lock {
     /** Lets go. */
     public void unlock() {
         assert LockRank.Held.pop(rank);
-        Cells.release(words, STATE, 0);
+        Installed.WIRING.step(Wiring.Step.UNLOCK, this, 0);
+        Cells.releaseInStep(words, STATE, 0);
         Installed.WIRING.signal();
     }
 
@@ -64,6 +69,11 @@ public final class Lock {
     public WaitTimes.Snapshot waits() {
         WaitTimes known = waits.get();
         return known == null ? WaitTimes.NONE : known.snapshot();
+    }
+
+    /** Whether nobody holds the lock now. */
+    boolean isFree() {
+        return Cells.acquireInStep(words, STATE) == 0;
     }
 
     /** Place in the lock order. */

@@ -67,10 +67,12 @@ public final class SlotRwLock {
         assert LockRank.Held.push(rank);
         boolean waiting = false;
         long start = 0;
-        if (!Cells.cas(words, WRITER, 0, 1)) {
-            waiting = true;
-            start = Installed.WIRING.nanoTime();
-            Installed.WIRING.await(() -> Cells.cas(words, WRITER, 0, 1));
+        while (!Cells.cas(words, WRITER, 0, 1)) {
+            if (!waiting) {
+                waiting = true;
+                start = Installed.WIRING.nanoTime();
+            }
+            Installed.WIRING.await(() -> Cells.acquire(words, WRITER) == 0);
         }
         for (int slot = 0; slot < slots; slot++) {
             int at = at(slot);

@@ -27,11 +27,11 @@ public final class WaitQueue {
      */
     public boolean await(BooleanSupplier condition, long nanos) {
         assert LockRank.Held.maySleep();
-        Installed.WIRING.step(Wiring.Step.WAIT, 0);
         if (condition.getAsBoolean()) {
             return true;
         }
         Thread self = Thread.currentThread();
+        Installed.WIRING.step(Wiring.Step.WAIT, this, 0);
         waiters.add(self);
         try {
             return Installed.WIRING.sleep(condition, nanos);
@@ -42,7 +42,7 @@ public final class WaitQueue {
 
     /** Lets every waiter look at its condition again. */
     public void wakeAll() {
-        Installed.WIRING.step(Wiring.Step.SIGNAL, 0);
+        Installed.WIRING.step(Wiring.Step.SIGNAL, this, 0);
         for (Thread waiter : waiters) {
             Installed.WIRING.wake(waiter);
         }

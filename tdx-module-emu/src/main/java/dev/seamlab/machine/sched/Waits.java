@@ -20,7 +20,6 @@ public final class Waits {
 
     /** Like {@link #until}, for the holder of a spinning lock that waits for another CPU. */
     public static void spinUntil(BooleanSupplier condition) {
-        Installed.WIRING.step(Wiring.Step.WAIT, 0);
         Installed.WIRING.await(condition);
     }
 
@@ -31,19 +30,16 @@ public final class Waits {
      */
     public static boolean until(BooleanSupplier condition, Duration atMost) {
         assert LockRank.Held.maySleep();
-        Installed.WIRING.step(Wiring.Step.WAIT, 0);
         return Installed.WIRING.await(condition, atMost.toNanos());
     }
 
     /** Between two attempts at something that answered BUSY. */
     public static void pause() {
-        Installed.WIRING.step(Wiring.Step.WAIT, 0);
         Installed.WIRING.pause();
     }
 
     /** Call after changing a word that a waiter's condition reads. */
     public static void changed() {
-        Installed.WIRING.step(Wiring.Step.SIGNAL, 0);
         Installed.WIRING.signal();
     }
 

@@ -5,8 +5,9 @@ import java.util.ServiceLoader;
 import java.util.function.BooleanSupplier;
 
 /**
- * How the steps of concurrent code are driven: by real threads ({@link FreeWiring}), or by a
- * scheduler that a test or the explorer installs through {@link ServiceLoader}.
+ * How the steps of concurrent code are driven: by real threads ({@link FreeWiring}), one at a time
+ * under a scheduler ({@link SteppedWiring}), or by another wiring that somebody installs through
+ * {@link ServiceLoader}.
  *
  * <p>There is one wiring per JVM, behind a static final field: nine crossings cost the same as
  * none. As an instance field with three implementations loaded each crossing costs 2 ns, which
@@ -18,15 +19,24 @@ public abstract class Wiring {
     public enum Step {
         READ,
         WRITE,
+        /** Any read-modify-write of one word, whether it changes the word or not. */
         COMPARE_AND_SET,
+        /** Taking a {@link Lock}; a scheduler takes this step only while the lock is free. */
         LOCK,
+        /** Taking a {@link Lock} that may be taken; never waits. */
+        TRY_LOCK,
         UNLOCK,
         WAIT,
         SIGNAL
     }
 
-    /** Called before every step that another logical thread can observe. */
-    protected abstract void step(Step step, long where);
+    /**
+     * Called before every step that another logical thread can observe.
+     *
+     * @param where the array that holds the word, or the lock or queue itself
+     * @param index place of the word in its array; 0 for locks and queues
+     */
+    protected abstract void step(Step step, Object where, int index);
 
     /**
      * Returns once the condition holds. The condition reads shared words only and has no effect.

@@ -515,9 +515,10 @@ public final class Pamt {
         return block.staticEntries(range);
     }
 
+    /** First entry that is not free, or -1. The caller holds the 2M entry exclusively. */
     private static int firstUsed(long[] entries) {
         for (int page = 0; page < Addresses.PAGES_PER_RANGE; page++) {
-            long word = Cells.acquire(entries, PamtEntry.WORDS * page);
+            long word = Cells.owned(entries, PamtEntry.WORDS * page);
             if (PamtEntry.typeCode(word) != PageType.NDA.code()) {
                 return page;
             }

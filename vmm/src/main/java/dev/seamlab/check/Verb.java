@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.check;
+
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/** What a thread of a program can do. */
+public enum Verb {
+    GET(Room.PAMT, true, "tdx_pamt_get of a page in range rN"),
+    PUT(Room.PAMT, true, "tdx_pamt_put of a page in range rN"),
+    ADD(Room.PAMT, true, "TDH.PHYMEM.PAMT.ADD of rN without any lock; 'from rM': pair pages in rM"),
+    FAULT(Room.KVM, true, "EPT violation on private guest page gN: top-up, MMU, get, AUG"),
+    ZAP(Room.KVM, true, "makes gN shared: BLOCK, TRACK, REMOVE, put"),
+    PRIVATE(Room.KVM, true, "makes gN private again"),
+    RECLAIM(Room.KVM, true, "punches gN's page out of guest_memfd"),
+    TEARDOWN(Room.KVM, false, "destroys the TD");
+
+    /** Which production classes a verb drives. */
+    public enum Room {
+        /** get and put of the host, against the module. */
+        PAMT,
+        /** A TD of KVM. */
+        KVM
+    }
+
+    private final Room room;
+    private final boolean takesTarget;
+    private final String meaning;
+
+    Verb(Room room, boolean takesTarget, String meaning) {
+        this.room = room;
+        this.takesTarget = takesTarget;
+        this.meaning = meaning;
+    }
+
+    /** Which production classes it drives. */
+    public Room room() {
+        return room;
+    }
+
+    /** Whether it is about a range or page. */
+    public boolean takesTarget() {
+        return takesTarget;
+    }
+
+    /** For help texts. */
+    public String meaning() {
+        return meaning;
+    }
+
+    /** As users write it. */
+    public String word() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    static Verb byWord(String word) {
+        for (Verb verb : values()) {
+            if (verb.word().equals(word)) {
+                return verb;
+            }
+        }
+        throw new IllegalArgumentException(
+                "no operation is called \""
+                        + word
+                        + "\"; there are "
+                        + Arrays.stream(values())
+                                .map(Verb::word)
+                                .collect(Collectors.joining(", ")));
+    }
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.check.museum;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.seamlab.check.Check;
+import dev.seamlab.check.Counterexample;
+import dev.seamlab.check.Program;
+import dev.seamlab.check.RefusedCall;
+import dev.seamlab.check.Report;
+import dev.seamlab.check.Rule;
+import dev.seamlab.check.Variant;
+import dev.seamlab.host.HostPolicy.GetPut;
+import dev.seamlab.host.TdxHost;
+import dev.seamlab.host.pamt.PamtBacking;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Defects of the series, run: each exhibit must break the rule that it is known for. The table in
+ * {@code docs/museum.md} is what these runs print.
+ */
+@Tag("stepped")
+class MuseumTest {
+    private static final Path TABLE = Path.of("../docs/museum.md");
+
+    /** One defect, the program that shows it, and the rule it breaks. */
+    enum Exhibit {
+        R08(
+                "R-08",
+                "counters not zeroed",
+                mutant(Mutants.CountersNotZeroed::new),
+                "get",
+                "",
+                Rule.I3),
+        R11(
+                "R-11",
+                "get ignores the count",
+                mutant(Mutants.IgnoresTheCount::new),
+                "get | get",
+                "",
+                Rule.FAILED),
+        R13(
+                "R-13",
+                "failed ADD reported as success",
+                Variant.of(GetPut.GLOBAL_LOCK),
+                "get",
+                "PAMT.ADD",
+                Rule.I3),
+        R16(
+                "R-16",
+                "two pending puts",
+                Variant.of(GetPut.LOCK_AVOIDING),
+                "put | get; put | get",
+                "",
+                Rule.I3),
+        R17(
+                "R-17",
+                "NOT_FREE of a 2M page taken for a race",
+                Variant.of(GetPut.LOCK_AVOIDING),
+                "get",
+                "PAMT.ADD=HPA_RANGE_NOT_FREE",
+                Rule.I3),
+        R19(
+                "R-19",
+                "failed REMOVE forgotten",
+                mutant(Mutants.ForgetsTheLeak::new),
+                "put",
+                "PAMT.REMOVE",
+                Rule.I2),
+        R22(
+                "R-22",
+                "unused pair lost",
+                mutant(Mutants.LosesUnusedPairs::new),
+                "get | get",
+                "",
+                Rule.LEAK),
+        R23("R-23", "put without get", Variant.of(GetPut.DEC_AND_LOCK), "put", "", Rule.UNDERFLOW) {
+            @Override
+            Check.Options options() {
+                return super.options().from(0);
+            }
+        },
+        R24(
+                "R-24",
+                "put from an RCU callback in softirq",
+                mutant(Mutants.PutsFromSoftirq::new),
+                "get; put",
+                "",
+                Rule.LOCK_ORDER),
+        R35(
+                "R-35",
+                "ADD ∥ ADD without a lock, pair pages in the other's range",
+                Variant.of(GetPut.DEC_AND_LOCK),
+                "add r0 from r1 | add r1 from r0",
+                "",
+                Rule.REFUSED),
+        R36(
+                "R-36",
+                "a lock per 2M range",
+                mutant(Mutants.LockPerRange::new),
+                "get r0 | get r1",
+                "",
+                Rule.DEADLOCK),
+        R39(
+                "R-39",
+                "no refcount: REMOVE after \"already there\"",
+                mutant(Mutants.Lazy::new),
+                "get; put | get",
+                "",
+                Rule.I3),
+        I5(
+                "I5",
+                "allocates under pamt_lock",
+                mutant(Mutants.AllocatesUnderTheLock::new),
+                "get",
+                "",
+                Rule.SLEEPS),
+        I1(
+                "I1",
+                "counts before it adds",
+                mutant(Mutants.CountsFirst::new),
+                "get | get",
+                "",
+                Rule.I1);
+
+        private final String number;
+        private final String defect;
+        private final Variant variant;
+        private final String program;
+        private final String refused;
+        private final Rule rule;
+
+        Exhibit(
+                String number,
+                String defect,
+                Variant variant,
+                String program,
+                String refused,
+                Rule rule) {
+            this.number = number;
+            this.defect = defect;
+            this.variant = variant;
+            this.program = program;
+            this.refused = refused;
+            this.rule = rule;
+        }
+
+        Check.Options options() {
+            Check.Options within = Check.Options.within(Duration.ofMinutes(1));
+            return refused.isEmpty() ? within : within.refusing(RefusedCall.parse(refused));
+        }
+
+        Report run() {
+            return new Check(variant, Program.parse(program), options()).run(count -> {});
+        }
+
+        String row() {
+            Counterexample example = run().counterexample();
+            assertThat(example).as(number).isNotNull();
+            return "| "
+                    + String.join(
+                            " | ",
+                            number,
+                            defect,
+                            variant.name(),
+                            "`" + program.replace("|", "\\|") + "`",
+                            refused.isEmpty() ? "" : "`" + refused + "`",
+                            example.rule() + ": " + example.rule().meaning(),
+                            Long.toString(example.length()),
+                            Integer.toString(example.preemptions()))
+                    + " |";
+        }
+    }
+
+    private static Variant mutant(Function<TdxHost, PamtBacking> maker) {
+        return new Variant("mutant", "test", Variant.of(GetPut.DEC_AND_LOCK).policy(), maker);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Exhibit.class)
+    void exhibit_breaksTheRuleItIsKnownFor(Exhibit exhibit) {
+        Report report = exhibit.run();
+        assertThat(report.counterexample()).isNotNull();
+        assertThat(report.counterexample().rule()).isEqualTo(exhibit.rule);
+    }
+
+    @Test
+    void theMutantWithoutMutation_isClean() {
+        for (String program : List.of("put | get; put | get", "get; put | get; put")) {
+            Report report =
+                    new Check(
+                                    mutant(Mutant::new),
+                                    Program.parse(program),
+                                    Check.Options.within(Duration.ofMinutes(1)))
+                            .run(count -> {});
+            assertThat(report.counterexample()).isNull();
+            assertThat(report.complete()).isTrue();
+        }
+    }
+
+    @Test
+    void r19_removeRefused_theProductionVariantsKeepTheCount() {
+        for (GetPut variant : GetPut.values()) {
+            Report report =
+                    new Check(
+                                    Variant.of(variant),
+                                    Program.parse("put"),
+                                    Check.Options.within(Duration.ofMinutes(1))
+                                            .refusing(RefusedCall.parse("PAMT.REMOVE")))
+                            .run(count -> {});
+            assertThat(report.counterexample()).as(variant.name()).isNull();
+        }
+    }
+
+    /** To renew the table, copy what this test writes below target. */
+    @Test
+    void theTableInTheDocs_isWhatRunningPrints() throws IOException {
+        List<String> rows = new ArrayList<>();
+        for (Exhibit exhibit : Exhibit.values()) {
+            rows.add(exhibit.row());
+        }
+        List<String> page = Files.exists(TABLE) ? Files.readAllLines(TABLE) : List.of();
+        Path written = Path.of("target/museum-rows.md");
+        Files.write(written, rows);
+        assertThat(page.stream().filter(line -> line.startsWith("| R-") || line.startsWith("| I")))
+                .as("docs/museum.md against " + written)
+                .containsExactlyElementsOf(rows);
+    }
+}
