@@ -64,6 +64,26 @@ public record HostPolicy(
         return preset.policy();
     }
 
+    /** The same policy with the other kind of PAMT. */
+    public HostPolicy with(Pamt another) {
+        return new HostPolicy(another, getPut, refcounts, pool, install);
+    }
+
+    /** The same policy with get and put serialised in another way. */
+    public HostPolicy with(GetPut another) {
+        return new HostPolicy(pamt, another, refcounts, pool, install);
+    }
+
+    /** The same policy with another store of refcounts. */
+    public HostPolicy with(Refcounts another) {
+        return new HostPolicy(pamt, getPut, another, pool, install);
+    }
+
+    /** The same policy with another source of pages for faults. */
+    public HostPolicy with(Pool another) {
+        return new HostPolicy(pamt, getPut, refcounts, another, install);
+    }
+
     /** The same policy with backing installed at another time. */
     public HostPolicy with(Install another) {
         return new HostPolicy(pamt, getPut, refcounts, pool, another);

@@ -28,7 +28,9 @@ final class HostOptions {
             completionCandidates = Presets.class,
             description =
                     "Variants of the Dynamic PAMT series: ${COMPLETION-CANDIDATES} (or"
-                            + " SEAMLAB_PRESET; default: v4).")
+                            + " SEAMLAB_PRESET; default: v4). Changes of a preset follow it, as in"
+                            + " v4,install=at-topup; the axes are pamt, get-put, refcounts, pool"
+                            + " and install.")
     private @Nullable String preset;
 
     /** Brings the host up, so that a mistake is told before the server starts. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.control.host;
 
-import dev.seamlab.host.Preset;
+import dev.seamlab.host.HostPolicy;
+import dev.seamlab.host.PolicyText;
 import dev.seamlab.machine.profile.BuiltInProfiles;
 import dev.seamlab.machine.profile.InvalidProfileException;
 import dev.seamlab.machine.profile.MachineProfile;
@@ -28,14 +29,16 @@ public final class HostSetup {
     private static final AtomicReference<@Nullable HostSetup> PREPARED = new AtomicReference<>();
 
     private final MachineProfile profile;
-    private final Preset preset;
+    private final String preset;
+    private final HostPolicy policy;
     private final List<String> bootLog = new CopyOnWriteArrayList<>();
     private final SeamcallCounters seamcalls;
     private @Nullable Vmm vmm; // guarded by this
 
-    private HostSetup(MachineProfile profile, Preset preset) {
+    private HostSetup(MachineProfile profile, String preset, HostPolicy policy) {
         this.profile = profile;
         this.preset = preset;
+        this.policy = policy;
         this.seamcalls = new SeamcallCounters(profile.cpus());
     }
 
@@ -43,11 +46,11 @@ public final class HostSetup {
      * Reads the settings.
      *
      * @param profile name of a built-in profile, or path of a YAML file
-     * @param preset which variant of each policy
+     * @param preset which variant of each policy, as {@link PolicyText} reads it
      * @throws BadSettingException naming the setting, each bad field, and how to mend it
      */
     public static HostSetup of(String profile, String preset) {
-        return new HostSetup(profile(profile), preset(preset));
+        return new HostSetup(profile(profile), preset, policy(preset));
     }
 
     /**
@@ -74,7 +77,7 @@ public final class HostSetup {
      */
     synchronized Vmm vmm() {
         if (vmm == null) {
-            VmmOptions options = new VmmOptions(profile, preset.policy(), this::note, seamcalls);
+            VmmOptions options = new VmmOptions(profile, policy, this::note, seamcalls);
             vmm =
                     switch (Vmm.start(options)) {
                         case Outcome.Done<Vmm>(Vmm up) -> up;
@@ -97,8 +100,9 @@ public final class HostSetup {
         }
     }
 
+    /** The policy as it was asked for. */
     public String preset() {
-        return preset.id();
+        return preset;
     }
 
     /** What the host's kernel said so far. */
@@ -145,9 +149,9 @@ public final class HostSetup {
                         || Files.isRegularFile(Path.of(name)));
     }
 
-    private static Preset preset(String name) {
+    private static HostPolicy policy(String text) {
         try {
-            return Preset.byName(name);
+            return PolicyText.parse(text);
         } catch (IllegalArgumentException e) {
             throw new BadSettingException("preset", String.valueOf(e.getMessage()));
         }
