@@ -3,6 +3,7 @@ package dev.seamlab.host;
 
 import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.cpu.HostCpus;
+import dev.seamlab.host.cpu.StopMachine;
 import dev.seamlab.host.init.MemoryList;
 import dev.seamlab.host.init.SystemInfo;
 import dev.seamlab.host.init.Tdmr;
@@ -25,6 +26,8 @@ import dev.seamlab.machine.sched.Lock;
 import dev.seamlab.machine.sched.LockRank;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -41,6 +44,8 @@ public final class TdxHost {
     private final List<PairSource> sleepingPairs;
     private final Lock tdxLock = new Lock(LockRank.TDX);
     private final Lock hotplugLock = new Lock(LockRank.CPU_HOTPLUG);
+    private final StopMachine stopMachine;
+    private final List<Consumer<HostCpu>> offlineListeners = new CopyOnWriteArrayList<>();
 
     /** What bring-up has put together. */
     record Parts(
@@ -63,6 +68,7 @@ public final class TdxHost {
     TdxHost(Parts parts) {
         this.parts = parts;
         this.controlPages = new ControlPages(parts.pages, parts.backing);
+        this.stopMachine = new StopMachine(parts.cpus);
         this.sleepingPairs =
                 IntStream.range(0, parts.pages.nodes())
                         .<PairSource>mapToObj(node -> new AllocatorPairs(parts.pages, node))
@@ -200,6 +206,11 @@ public final class TdxHost {
         return hotplugLock;
     }
 
+    /** Stops everything that changes what host and module hold, for an audit. */
+    public StopMachine stopMachine() {
+        return stopMachine;
+    }
+
     /** The kernel log. */
     public KernelLog log() {
         return parts.log;
@@ -224,14 +235,28 @@ public final class TdxHost {
             if (left == 0 && parts.keyIds.used() > 0) {
                 return Errno.EBUSY;
             }
-            // Whoever runs there leaves first.
+            // Whoever runs there leaves first, and vCPUs associated with it are flushed there: no
+            // other CPU could do it, and without it their TDs could never give their KeyIDs back.
             HostCpu leaving = parts.cpus.claim(cpu);
+            for (Consumer<HostCpu> listener : offlineListeners) {
+                listener.accept(leaving);
+            }
             leaving.logical().setOnline(false);
             parts.cpus.release(leaving);
             return Errno.OK;
         } finally {
             hotplugLock.unlock();
         }
+    }
+
+    /** Calls somebody back, on the CPU, whenever one is about to go offline. */
+    public void addOfflineListener(Consumer<HostCpu> listener) {
+        offlineListeners.add(listener);
+    }
+
+    /** Ends {@link #addOfflineListener}. */
+    public void removeOfflineListener(Consumer<HostCpu> listener) {
+        offlineListeners.remove(listener);
     }
 
     /** Takes a CPU online again; its LP.INIT was done at boot. */

@@ -81,33 +81,15 @@ class HostLifecycle {
     }
 
     /**
-     * What is wrong on a host at rest.
-     *
-     * <p>Refused while a trust domain runs or changes. The auditor asks the module for metadata
-     * page by page, and each question shares locks that PAMT.REMOVE or a zap wants alone: their
-     * BUSY would make the host leak a pair or give a trust domain up. What begins during the audit
-     * is not held off; the report says that it did.
+     * What is wrong on this host. Trust domains that run are held for as long as the audit takes:
+     * its questions to the module share locks that a removal wants alone, and the answers are only
+     * comparable while nothing moves.
      */
     AuditReport audit() {
-        List<String> moving = moving();
-        if (!moving.isEmpty()) {
-            throw Rejection.precondition(
-                    "NOT_AT_REST",
-                    "host",
-                    "an audit needs a host at rest: pause or stop "
-                            + String.join(", ", moving)
-                            + " first");
-        }
+        boolean anyMoving = vmm.list().stream().anyMatch(td -> !AT_REST.contains(td.state()));
         List<Finding> findings = vmm.audit();
         lastFindings = findings.size();
-        return HostMapper.toProto(findings, !moving().isEmpty());
-    }
-
-    private List<String> moving() {
-        return vmm.list().stream()
-                .filter(td -> !AT_REST.contains(td.state()))
-                .map(td -> TrustDomainName.of(td.id()))
-                .toList();
+        return HostMapper.toProto(findings, anyMoving);
     }
 
     void stop(@Observes ShutdownEvent event, Watches watches, SeamcallWatches log) {

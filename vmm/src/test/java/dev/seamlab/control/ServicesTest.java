@@ -31,6 +31,7 @@ import dev.seamlab.v1.ListTrustDomainsResponse;
 import dev.seamlab.v1.MemoryReport;
 import dev.seamlab.v1.PauseTrustDomainRequest;
 import dev.seamlab.v1.ResumeTrustDomainRequest;
+import dev.seamlab.v1.AuditReport;
 import dev.seamlab.v1.RunAuditRequest;
 import dev.seamlab.v1.StartTrustDomainRequest;
 import dev.seamlab.v1.StopTrustDomainRequest;
@@ -122,16 +123,17 @@ class ServicesTest {
     }
 
     @Test
-    void audit_whileATrustDomainRuns_isRefusedUntilItIsPaused() {
+    void audit_whileATrustDomainRuns_holdsItAndFindsNothing() {
         String name = create("busy", FOR_EVER).getName();
         start(name);
-        StatusRuntimeException refused =
-                refused(() -> host().runAudit(RunAuditRequest.getDefaultInstance()));
-        assertThat(refused.getStatus().getCode()).isEqualTo(Status.Code.FAILED_PRECONDITION);
-        assertThat(refused.getStatus().getDescription()).contains(name).contains("pause or stop");
+        AuditReport report = host().runAudit(RunAuditRequest.getDefaultInstance());
+        assertThat(report.getFindingsList()).isEmpty();
+        assertThat(report.getConcurrent()).isTrue();
+        assertThat(get(name).getState()).isEqualTo(State.RUNNING);
         tds().pauseTrustDomain(PauseTrustDomainRequest.newBuilder().setName(name).build());
-        assertThat(host().runAudit(RunAuditRequest.getDefaultInstance()).getFindingsList())
-                .isEmpty();
+        report = host().runAudit(RunAuditRequest.getDefaultInstance());
+        assertThat(report.getFindingsList()).isEmpty();
+        assertThat(report.getConcurrent()).isFalse();
     }
 
     @Test

@@ -25,7 +25,12 @@ public enum PageUse {
     /** Operand structures of SEAMCALLs, source pages of PAGE.ADD. */
     BUFFER(false),
     /** Kept ready in a vCPU's pool for the fault path. */
-    POOL(false);
+    POOL(false),
+    /**
+     * Given up on purpose, because the module refused to give it back and may still own it. Such a
+     * page keeps its count in the refcount of its range for ever.
+     */
+    LEAKED(true);
 
     /** Number of uses. */
     public static final int COUNT = values().length;
