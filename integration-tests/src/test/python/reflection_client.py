@@ -250,7 +250,7 @@ def main(target):
 
     after = report()
     check(after == before, "memory is not what it was:\n%s\n%s" % (before, after))
-    findings = server.method(host, "RunAudit")().findings
+    findings = server.method(server.learn("seamlab.v1.Audit"), "RunAudit")().findings
     check(not findings, "audit: " + "; ".join(f.description for f in findings))
     step("memory as before, audit: 0 findings")
 

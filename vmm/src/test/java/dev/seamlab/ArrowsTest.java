@@ -194,6 +194,10 @@ class ArrowsTest {
             slices().matching("dev.seamlab.(*)..").should().beFreeOfCycles();
 
     @ArchTest
+    static final ArchRule noCirclesBetweenServices =
+            slices().matching("dev.seamlab.control.(*)..").should().beFreeOfCycles();
+
+    @ArchTest
     static final ArchRule noCirclesInsideTheHost =
             slices().matching("dev.seamlab.host.(*)..").should().beFreeOfCycles();
 

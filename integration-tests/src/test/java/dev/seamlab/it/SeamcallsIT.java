@@ -107,7 +107,7 @@ class SeamcallsIT {
                                         .setRegisters(registers().setRdx(FEATURES0))
                                         .build());
         assertThat(ok(answer).getRegisters().getR8()).isNotZero();
-        assertThat(server.host().runAudit(RunAuditRequest.getDefaultInstance()).getFindingsList())
+        assertThat(server.audit().runAudit(RunAuditRequest.getDefaultInstance()).getFindingsList())
                 .isEmpty();
     }
 

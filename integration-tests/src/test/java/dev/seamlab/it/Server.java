@@ -7,6 +7,7 @@ import com.google.longrunning.Operation;
 import com.google.longrunning.OperationsGrpc;
 import com.google.longrunning.WaitOperationRequest;
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.seamlab.v1.AuditGrpc;
 import dev.seamlab.v1.CreateTrustDomainRequest;
 import dev.seamlab.v1.DeleteTrustDomainRequest;
 import dev.seamlab.v1.GetMemoryReportRequest;
@@ -112,6 +113,10 @@ final class Server implements AutoCloseable {
 
     TrustDomainsGrpc.TrustDomainsBlockingStub trustDomains() {
         return TrustDomainsGrpc.newBlockingStub(channel).withDeadlineAfter(60, TimeUnit.SECONDS);
+    }
+
+    AuditGrpc.AuditBlockingStub audit() {
+        return AuditGrpc.newBlockingStub(channel).withDeadlineAfter(60, TimeUnit.SECONDS);
     }
 
     HostGrpc.HostBlockingStub host() {

@@ -39,7 +39,7 @@ class TrustDomainLifeIT {
     @AfterEach
     void everythingCameBackAndTheAuditorIsContent() {
         assertThat(server.memoryReport()).isEqualTo(atStart);
-        AuditReport audit = server.host().runAudit(RunAuditRequest.getDefaultInstance());
+        AuditReport audit = server.audit().runAudit(RunAuditRequest.getDefaultInstance());
         assertThat(audit.getFindingsList()).isEmpty();
     }
 

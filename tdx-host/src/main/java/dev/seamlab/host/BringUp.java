@@ -36,10 +36,13 @@ import dev.seamlab.machine.Hpa;
 import dev.seamlab.machine.LogicalCpu;
 import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.Pfn;
+import dev.seamlab.machine.Registers;
 import dev.seamlab.machine.profile.KeyIdPartition;
+import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.TdmrInfo;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -59,6 +62,7 @@ final class BringUp {
     private final HostCpus cpus;
     private final Tdh tdh;
     private final PageReset reset;
+    private final BitSet initialisedCpus = new BitSet();
     private final Unwind unwind = new Unwind();
 
     BringUp(Machine machine, PageAllocator pages, HostPolicy policy, KernelLog log) {
@@ -75,8 +79,13 @@ final class BringUp {
         try {
             return steps();
         } catch (TdxInitException e) {
+            if (!e.logLine().isEmpty()) {
+                print(e.logLine());
+            }
             unwind.run();
-            print("module initialization failed (" + e.errno() + ")");
+            if (e.step().isModuleInitialisation()) {
+                print("module initialization failed (" + e.errno() + ")");
+            }
             throw e;
         }
     }
@@ -118,25 +127,32 @@ final class BringUp {
                         reset,
                         globalKeyId,
                         keyIds,
+                        initialisedCpus,
                         log));
     }
 
     private int partitionKeyIds() throws TdxInitException {
         KeyIdPartition partition = machine.profile().keyIds();
+        if (partition.tdx() > 0) {
+            print(
+                    "BIOS enabled: private KeyID range ["
+                            + partition.firstPrivate()
+                            + ", "
+                            + (partition.lastPrivate() + 1)
+                            + ")");
+        }
         if (partition.tdx() < 2) {
             throw new TdxInitException(
                     InitStep.KEYID_PARTITION,
                     Errno.ENODEV,
                     "the BIOS left "
                             + partition.tdx()
-                            + " private KeyIDs; TDX needs one for the module and one per TD");
+                            + " private KeyIDs; TDX needs one for the module and one per TD",
+                    partition.tdx() == 0
+                            ? ""
+                            : "initialization failed: too few private KeyIDs available.");
         }
-        print(
-                "BIOS enabled: private KeyID range ["
-                        + partition.firstPrivate()
-                        + ", "
-                        + (partition.lastPrivate() + 1)
-                        + ")");
+        print("Disable ACPI S3. Turn off TDX in the BIOS to use ACPI S3.");
         return partition.firstPrivate();
     }
 
@@ -149,20 +165,42 @@ final class BringUp {
             HostCpu cpu = cpus.claim(logical.index());
             try {
                 if (first) {
-                    require(InitStep.SYS_INIT, "the module refused", tdh.sys().init(cpu));
+                    sysInit(cpu);
                     first = false;
                 }
-                require(InitStep.LP_INIT, "the module refused on " + cpu, tdh.sys().lpInit(cpu));
+                require(
+                        InitStep.LP_INIT,
+                        "the module refused on " + cpu,
+                        Leaf.SYS_LP_INIT,
+                        tdh.sys().lpInit(cpu));
+                initialisedCpus.set(logical.index());
             } finally {
                 cpus.release(cpu);
             }
         }
     }
 
+    /** The first SEAMCALL of all, so that it also finds out whether there is a module. */
+    private void sysInit(HostCpu cpu) throws TdxInitException {
+        long status = tdh.sys().init(cpu);
+        if (status == Machine.SEAMCALL_VMFAILINVALID) {
+            print("module not loaded");
+        }
+        require(InitStep.SYS_INIT, "the module refused", Leaf.SYS_INIT, status);
+    }
+
     private SystemInfo readMetadata() throws TdxInitException {
         HostCpu cpu = cpus.claimAny();
         try {
-            return new SystemInfoReader(tdh.sys(), cpu).read();
+            SystemInfo info = new SystemInfoReader(tdh.sys(), cpu).read();
+            print("Module version: " + HostAttributes.version(info));
+            return info;
+        } catch (TdxInitException e) {
+            if (e.errno() == Errno.EIO) {
+                printRefusal(Leaf.SYS_RD, e.status());
+                printRegisters(cpu);
+            }
+            throw e;
         } finally {
             cpus.release(cpu);
         }
@@ -177,7 +215,6 @@ final class BringUp {
             print("module " + info.version() + " has no Dynamic PAMT, using static PAMT");
             return false;
         }
-        print("Enable Dynamic PAMT");
         return true;
     }
 
@@ -232,12 +269,16 @@ final class BringUp {
             throws TdxInitException {
         List<TdmrRange> ranges = TdmrRange.covering(memory.blocks(), info.maxTdmrs());
         if (info.maxTdmrs() - ranges.size() < FEW_SLOTS) {
-            print("only " + (info.maxTdmrs() - ranges.size()) + " TDMRs are left");
+            print(
+                    "consumed TDMRs reaching limit: "
+                            + ranges.size()
+                            + " used out of "
+                            + info.maxTdmrs());
         }
         List<PamtChunk> chunks = new ArrayList<>();
         for (TdmrRange range : ranges) {
             PamtLayout layout = PamtLayout.of(range.size(), info.pamt(), dynamic);
-            chunks.add(allocateChunk(layout, range.node(memory.blocks())));
+            chunks.add(allocateChunk(layout, Math.max(0, range.node(memory.blocks()))));
         }
         List<Tdmr> tdmrs = new ArrayList<>();
         for (int i = 0; i < ranges.size(); i++) {
@@ -263,13 +304,7 @@ final class BringUp {
                     Errno.ENOMEM,
                     "no node has " + layout.total() + " contiguous bytes");
         }
-        unwind.add(() -> {
-            // After SYS.CONFIG the module may have written it under its own key.
-            for (long pfn = first; pfn < first + count; pfn++) {
-                reset.reset(pfn);
-            }
-            pages.freeRange(first, count, PageUse.PAMT_STATIC);
-        });
+        unwind.add(() -> pages.freeRange(first, count, PageUse.PAMT_STATIC));
         return new PamtChunk(Addresses.hpa(first), layout);
     }
 
@@ -288,6 +323,9 @@ final class BringUp {
         }
         HostCpu cpu = cpus.claimAny();
         long status;
+        if (dynamic) {
+            print("Enable Dynamic PAMT");
+        }
         try {
             status =
                     tdh.sys()
@@ -304,7 +342,17 @@ final class BringUp {
         require(
                 InitStep.SYS_CONFIG,
                 dynamic ? "the module refused Dynamic PAMT or the TDMRs" : "the module refused",
+                Leaf.SYS_CONFIG,
                 status);
+        // From here on the module may write PAMT under its own key. The kernel writes back all
+        // caches first, which the model has not.
+        unwind.add(() -> tdmrs.forEach(tdmr -> reset(tdmr.chunk())));
+    }
+
+    private void reset(PamtChunk chunk) {
+        for (long pfn = chunk.firstPfn(); pfn < chunk.firstPfn() + chunk.pages(); pfn++) {
+            reset.reset(pfn);
+        }
     }
 
     /**
@@ -319,7 +367,11 @@ final class BringUp {
             }
             HostCpu cpu = cpus.claimOnPackage(p);
             try {
-                require(InitStep.KEY_CONFIG, "refused on package " + p, tdh.sys().keyConfig(cpu));
+                require(
+                        InitStep.KEY_CONFIG,
+                        "refused on package " + p,
+                        Leaf.SYS_KEY_CONFIG,
+                        tdh.sys().keyConfig(cpu));
             } finally {
                 cpus.release(cpu);
             }
@@ -345,7 +397,13 @@ final class BringUp {
             status = tdh.sys().tdmrInit(cpu, base);
         } while (status == Status.SUCCESS && cpu.regs().rdx() < tdmr.range().end());
         if (status != Status.SUCCESS) {
-            require(InitStep.TDMR_INIT, "refused for " + Addresses.show(base), status);
+            printRefusal(Leaf.SYS_TDMR_INIT, status);
+            printRegisters(cpu);
+            throw new TdxInitException(
+                    InitStep.TDMR_INIT,
+                    errno(status),
+                    "refused for " + Addresses.show(base),
+                    status);
         }
     }
 
@@ -363,10 +421,29 @@ final class BringUp {
     }
 
     /** As sc_retry_prerr: anything but success ends bring-up (facts: Linux sheet section 1.2). */
-    private static void require(InitStep step, String what, long status) throws TdxInitException {
+    private void require(InitStep step, String what, Leaf leaf, long status)
+            throws TdxInitException {
         if (status != Status.SUCCESS) {
+            printRefusal(leaf, status);
             throw new TdxInitException(step, errno(status), what, status);
         }
+    }
+
+    /** What has a meaning of its own to the kernel, as that no module is there, is not printed. */
+    private void printRefusal(Leaf leaf, long status) {
+        if (errno(status) == Errno.EIO) {
+            print(String.format("SEAMCALL (0x%016x) failed: 0x%016x", leaf.number(), status));
+        }
+    }
+
+    private void printRegisters(HostCpu cpu) {
+        Registers regs = cpu.regs();
+        print(
+                String.format(
+                        "RCX 0x%016x RDX 0x%016x R08 0x%016x", regs.rcx(), regs.rdx(), regs.r8()));
+        print(
+                String.format(
+                        "R09 0x%016x R10 0x%016x R11 0x%016x", regs.r9(), regs.r10(), regs.r11()));
     }
 
     private static int errno(long status) {

@@ -174,7 +174,7 @@ public final class HostAuditor {
             case GUEST_PRIVATE -> type == PageType.REG || type == PageType.NDA;
             case PAMT_PAIR -> type == PageType.PAMT;
             case PAMT_STATIC, LEAKED -> true;
-            case HOST, REFCOUNTS, GUEST_SHARED, BUFFER, POOL -> type == PageType.NDA;
+            case HOST, REFCOUNTS, GUEST_SHARED, BUFFER, POOL, RESIDENT -> type == PageType.NDA;
         };
     }
 

@@ -24,7 +24,11 @@ import dev.seamlab.host.tdh.Tdh;
 import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.sched.Lock;
 import dev.seamlab.machine.sched.LockRank;
+import dev.seamlab.seam.abi.Leaf;
+import dev.seamlab.seam.abi.Status;
+import java.util.BitSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
@@ -63,6 +67,7 @@ public final class TdxHost {
             PageReset reset,
             int globalKeyId,
             KeyIds keyIds,
+            BitSet initialisedCpus,
             KernelLog log) {}
 
     TdxHost(Parts parts) {
@@ -87,11 +92,7 @@ public final class TdxHost {
      */
     public static TdxHost bringUp(Machine machine, HostPolicy policy, KernelLog log)
             throws TdxInitException {
-        PageAllocator pages =
-                new PageAllocator(
-                        machine.memory(),
-                        machine.profile().nodes().stream().map(node -> node.memory()).toList());
-        return bringUp(machine, pages, policy, log);
+        return bringUp(machine, new PageAllocator(machine), policy, log);
     }
 
     /** Brings the module up on a host whose page allocator is already in use. */
@@ -217,32 +218,39 @@ public final class TdxHost {
     }
 
     /**
-     * Takes a CPU offline.
+     * Takes a CPU offline; one that is offline stays so.
      *
      * @return OK; or EBUSY for the last CPU of a package while a guest has a KeyID, because
-     *     releasing one needs a CPU on every package (R-50)
+     *     releasing one needs a CPU on every package (R-50), and for the last CPU of all
      */
     public int offline(int cpu) {
         hotplugLock.lock();
         try {
-            int packageIndex = parts.cpus.all().get(cpu).packageIndex();
-            long left =
-                    parts.cpus.all().stream()
-                            .filter(other -> other.index() != cpu)
-                            .filter(other -> other.packageIndex() == packageIndex)
-                            .filter(other -> other.logical().isOnline())
-                            .count();
-            if (left == 0 && parts.keyIds.used() > 0) {
+            HostCpu leaving = parts.cpus.all().get(cpu);
+            if (!leaving.logical().isOnline()) {
+                return Errno.OK;
+            }
+            if (onlineBeside(leaving, false) == 0) {
+                return Errno.EBUSY;
+            }
+            if (onlineBeside(leaving, true) == 0 && parts.keyIds.used() > 0) {
+                parts.log.line(
+                        "virt/tdx: TDX requires all packages to have an online CPU. Delete all TDs"
+                                + " in order to offline all CPUs of a package.");
                 return Errno.EBUSY;
             }
             // Whoever runs there leaves first, and vCPUs associated with it are flushed there: no
             // other CPU could do it, and without it their TDs could never give their KeyIDs back.
-            HostCpu leaving = parts.cpus.claim(cpu);
-            for (Consumer<HostCpu> listener : offlineListeners) {
-                listener.accept(leaving);
+            parts.cpus.claim(cpu);
+            try {
+                for (Consumer<HostCpu> listener : offlineListeners) {
+                    listener.accept(leaving);
+                }
+                leaving.logical().setOnline(false);
+                parts.pages.drain(leaving);
+            } finally {
+                parts.cpus.release(leaving);
             }
-            leaving.logical().setOnline(false);
-            parts.cpus.release(leaving);
             return Errno.OK;
         } finally {
             hotplugLock.unlock();
@@ -259,9 +267,55 @@ public final class TdxHost {
         offlineListeners.remove(listener);
     }
 
-    /** Takes a CPU online again; its LP.INIT was done at boot. */
-    public void online(int cpu) {
-        parts.cpus.all().get(cpu).logical().setOnline(true);
+    private long onlineBeside(HostCpu cpu, boolean samePackage) {
+        return parts.cpus.all().stream()
+                .filter(other -> other != cpu && other.logical().isOnline())
+                .filter(other -> !samePackage || other.packageIndex() == cpu.packageIndex())
+                .count();
+    }
+
+    /**
+     * Takes a CPU online; one that is online stays so. A CPU that was offline when the host came up
+     * has its LP.INIT now, before anybody can issue other SEAMCALLs there.
+     *
+     * @return OK; or EIO where the module refuses LP.INIT, and the CPU stays offline
+     */
+    public int online(int cpu) {
+        hotplugLock.lock();
+        try {
+            if (parts.cpus.all().get(cpu).logical().isOnline()) {
+                return Errno.OK;
+            }
+            HostCpu coming = parts.cpus.claimOffline(cpu);
+            try {
+                if (!parts.initialisedCpus.get(cpu)) {
+                    long status = parts.tdh.sys().lpInit(coming);
+                    if (status != Status.SUCCESS) {
+                        parts.log.line(
+                                String.format(
+                                        "virt/tdx: SEAMCALL (0x%016x) failed: 0x%016x",
+                                        Leaf.SYS_LP_INIT.number(), status));
+                        return Errno.EIO;
+                    }
+                    parts.initialisedCpus.set(cpu);
+                }
+                coming.logical().setOnline(true);
+                return Errno.OK;
+            } finally {
+                parts.cpus.release(coming);
+            }
+        } finally {
+            hotplugLock.unlock();
+        }
+    }
+
+    /**
+     * The module as the kernel's tdx_host device shows it in sysfs, by name, in the order of the
+     * names' importance: {@code version} as the kernel has it, and what the kernel read from the
+     * module at bring-up.
+     */
+    public Map<String, String> attributes() {
+        return HostAttributes.of(parts.info);
     }
 
     /** Where the memory is. */

@@ -52,7 +52,11 @@ class BringUpTest {
                         () -> TdxHost.bringUp(machine, pages, preset.policy(), log::add));
         assertThat(e).isNotNull();
         assertThat(pages.freePages()).isEqualTo(pages.totalPages());
-        assertThat(log).last().asString().contains("module initialization failed");
+        if (e.step().isModuleInitialisation()) {
+            assertThat(log)
+                    .last()
+                    .isEqualTo("virt/tdx: module initialization failed (" + e.errno() + ")");
+        }
         return e;
     }
 
@@ -91,6 +95,8 @@ class BringUpTest {
         assertThat(log)
                 .containsExactly(
                         "virt/tdx: BIOS enabled: private KeyID range [32, 96)",
+                        "virt/tdx: Disable ACPI S3. Turn off TDX in the BIOS to use ACPI S3.",
+                        "virt/tdx: Module version: 1.5.25",
                         "virt/tdx: 1050644 KB allocated for PAMT",
                         "virt/tdx: module initialized");
     }
@@ -142,6 +148,10 @@ class BringUpTest {
         TdxInitException e = fail(machine, Preset.V4);
         assertThat(e.step()).isEqualTo(InitStep.METADATA);
         assertThat(e).hasMessageContaining("PAMT_PAGE_BITMAP_ENTRY_BITS");
+        assertThat(log)
+                .contains("virt/tdx: SEAMCALL (0x0000000000000022) failed: 0xc0000c0200000000")
+                .anyMatch(line -> line.startsWith("virt/tdx: RCX 0x"))
+                .anyMatch(line -> line.startsWith("virt/tdx: R09 0x"));
     }
 
     @Test
@@ -175,6 +185,7 @@ class BringUpTest {
         TdxInitException e = fail(new Machine(Hosts.small()), Preset.V4);
         assertThat(e.step()).isEqualTo(InitStep.SYS_INIT);
         assertThat(e.errnoName()).isEqualTo("ENODEV");
+        assertThat(log).endsWith("virt/tdx: module not loaded");
     }
 
     @Test
@@ -197,6 +208,10 @@ class BringUpTest {
         TdxInitException e = fail(machine, Preset.V4);
         assertThat(e.step()).isEqualTo(InitStep.KEYID_PARTITION);
         assertThat(e.errno()).isEqualTo(Errno.ENODEV);
+        assertThat(log)
+                .containsExactly(
+                        "virt/tdx: BIOS enabled: private KeyID range [1, 2)",
+                        "virt/tdx: initialization failed: too few private KeyIDs available.");
     }
 
     @Test
@@ -212,6 +227,8 @@ class BringUpTest {
         TdxInitException e = fail(machine, Preset.V4);
         assertThat(e.errno()).isEqualTo(Errno.EINVAL);
         assertThat(e).hasMessageContaining("NO_RBP_MOD");
+        assertThat(log)
+                .contains("virt/tdx: frame pointer (RBP) clobber bug present, upgrade TDX module");
     }
 
     @Test
@@ -226,6 +243,7 @@ class BringUpTest {
         ScriptedSeam.loadInto(machine);
         TdxInitException e = fail(machine, Preset.V4);
         assertThat(e.step()).isEqualTo(InitStep.TDMRS);
+        assertThat(log).contains("virt/tdx: initialization failed: TDMRs exhausted.");
         assertThat(e.errnoName()).isEqualTo("ENOSPC");
     }
 

@@ -19,8 +19,8 @@ final class AuditCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         try (Client client = options.connect()) {
-            AuditReport report = client.host().runAudit(RunAuditRequest.getDefaultInstance());
-            if (options.json()) {
+            AuditReport report = client.audit().runAudit(RunAuditRequest.getDefaultInstance());
+            if (options.forPrograms()) {
                 options.print(report);
             } else {
                 options.out().println(summary(report));

@@ -9,6 +9,7 @@ import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.Durations;
+import dev.seamlab.v1.AuditGrpc;
 import dev.seamlab.v1.HostGrpc;
 import dev.seamlab.v1.SeamcallsGrpc;
 import dev.seamlab.v1.TrustDomainsGrpc;
@@ -16,11 +17,15 @@ import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 
 /** A connection to a server. */
 final class Client implements AutoCloseable {
     /** Above the largest firmware image that the server takes. */
     private static final int MAX_MESSAGE = 64 << 20;
+
+    /** How often somebody who looks is told of progress. */
+    private static final Duration TELL = Duration.ofMillis(100);
 
     private final ManagedChannel channel;
     private final Duration timeout;
@@ -48,6 +53,11 @@ final class Client implements AutoCloseable {
         return TrustDomainsGrpc.newStub(channel);
     }
 
+    AuditGrpc.AuditBlockingStub audit() {
+        return AuditGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
     HostGrpc.HostBlockingStub host() {
         return HostGrpc.newBlockingStub(channel)
                 .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
@@ -64,33 +74,51 @@ final class Client implements AutoCloseable {
     }
 
     /**
-     * Waits until an operation is done, for as long as it takes.
-     *
-     * @throws CommandFailure with the error of an operation that failed
+     * Waits until an operation is done, for as long as it takes, and tells nobody how far it is.
      */
     <M extends Message> M await(Operation operation, Class<M> type) {
+        return unpack(await(operation, progress -> {}, timeout.dividedBy(2)), type);
+    }
+
+    /**
+     * Waits until an operation is done, for as long as it takes.
+     *
+     * @param progress told of the operation ten times a second, and at the end
+     * @throws CommandFailure with the error of an operation that failed
+     */
+    <M extends Message> M await(Operation operation, Class<M> type, Consumer<Operation> progress) {
+        return unpack(await(operation, progress, TELL), type);
+    }
+
+    /** As the others, for an operation with any kind of response. */
+    Any await(Operation operation, Consumer<Operation> progress) {
+        return await(operation, progress, TELL);
+    }
+
+    private Any await(Operation operation, Consumer<Operation> progress, Duration turn) {
         Operation last = operation;
         while (!last.getDone()) {
+            progress.accept(last);
             last =
                     operations()
                             .waitOperation(
                                     WaitOperationRequest.newBuilder()
                                             .setName(last.getName())
-                                            .setTimeout(
-                                                    Durations.fromMillis(timeout.toMillis() / 2))
+                                            .setTimeout(Durations.fromMillis(turn.toMillis()))
                                             .build());
         }
+        progress.accept(last);
         if (last.hasError()) {
             throw Failures.of(last.getError());
         }
-        return unpack(last.getResponse(), type);
+        return last.getResponse();
     }
 
     Operation operation(String name) {
         return operations().getOperation(GetOperationRequest.newBuilder().setName(name).build());
     }
 
-    private OperationsGrpc.OperationsBlockingStub operations() {
+    OperationsGrpc.OperationsBlockingStub operations() {
         return OperationsGrpc.newBlockingStub(channel)
                 .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
     }

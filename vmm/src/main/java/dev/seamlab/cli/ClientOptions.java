@@ -2,6 +2,7 @@
 package dev.seamlab.cli;
 
 import com.google.longrunning.Operation;
+import com.google.protobuf.Empty;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.MessageOrBuilder;
 import com.google.protobuf.util.JsonFormat;
@@ -23,12 +24,6 @@ import picocli.CommandLine.Spec;
 
 /** What all client commands take, and how they speak to server and user. */
 final class ClientOptions {
-    /** Forms of output. */
-    enum Format {
-        TABLE,
-        JSON
-    }
-
     /** Held for as long as the process lives: loggers are forgotten otherwise. */
     private static final Logger GRPC_LOG = Logger.getLogger("io.grpc");
 
@@ -37,6 +32,7 @@ final class ClientOptions {
                     .preservingProtoFieldNames()
                     .usingTypeRegistry(
                             JsonFormat.TypeRegistry.newBuilder()
+                                    .add(Empty.getDescriptor())
                                     .add(TrustDomain.getDescriptor())
                                     .add(TrustDomainOperationMetadata.getDescriptor())
                                     .add(Operation.getDescriptor())
@@ -62,7 +58,7 @@ final class ClientOptions {
             names = {"-o", "--output"},
             paramLabel = "FORMAT",
             defaultValue = "table",
-            description = "table or json (default: ${DEFAULT-VALUE}).")
+            description = "table, wide, json or yaml (default: ${DEFAULT-VALUE}).")
     private Format format;
 
     @Option(
@@ -78,18 +74,39 @@ final class ClientOptions {
         return new Client(server, Duration.ofSeconds(timeoutSeconds));
     }
 
-    boolean json() {
-        return format == Format.JSON;
+    /** Whether whole messages are wanted, for {@link #print}, not tables. */
+    boolean forPrograms() {
+        return format.forPrograms();
+    }
+
+    /** Whether tables should have all columns. */
+    boolean wide() {
+        return format == Format.WIDE;
+    }
+
+    /** For what is told beside the output. */
+    PrintWriter err() {
+        return spec.commandLine().getErr();
     }
 
     PrintWriter out() {
         return spec.commandLine().getOut();
     }
 
-    /** Prints a message as JSON. */
+    /** An operation that nobody waits for: its name, or all of it for programs. */
+    void printOperation(Operation operation) {
+        if (forPrograms()) {
+            print(operation);
+        } else {
+            out().println(operation.getName());
+            out().flush();
+        }
+    }
+
+    /** Prints a message whole, as JSON or YAML. */
     void print(MessageOrBuilder message) {
         try {
-            out().println(JSON.print(message));
+            out().print(format.write(JSON, message));
             out().flush();
         } catch (InvalidProtocolBufferException e) {
             throw new IllegalStateException("a message of ours has an unknown type inside", e);

@@ -170,7 +170,7 @@ final class Demo {
     /** Everything must be as it was. */
     private int verify(MemoryReport before) {
         MemoryReport after = report();
-        AuditReport audit = client.host().runAudit(RunAuditRequest.getDefaultInstance());
+        AuditReport audit = client.audit().runAudit(RunAuditRequest.getDefaultInstance());
         out.println("After destroying them");
         long dynamic = after.getPamt().getDynamicBytes();
         boolean sound = check(dynamic == 0, "dynamic PAMT: " + dynamic + " bytes");

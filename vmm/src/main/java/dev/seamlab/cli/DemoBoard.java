@@ -3,7 +3,6 @@ package dev.seamlab.cli;
 
 import dev.seamlab.v1.Progress;
 import dev.seamlab.v1.TrustDomain;
-import java.io.Console;
 import java.io.PrintWriter;
 import java.util.Arrays;
 import java.util.Locale;
@@ -21,7 +20,7 @@ final class DemoBoard {
     private final String[] lines;
 
     DemoBoard(PrintWriter out, int rows) {
-        this(out, rows, onTerminal());
+        this(out, rows, Terminal.isScreen());
     }
 
     DemoBoard(PrintWriter out, int rows, boolean inPlace) {
@@ -71,12 +70,5 @@ final class DemoBoard {
 
     private static String number(long value) {
         return String.format(Locale.ROOT, "%,d", value);
-    }
-
-    @SuppressWarnings("SystemConsoleNull") // JDK 25 went back to null where there is no terminal.
-    private static boolean onTerminal() {
-        Console console = System.console();
-        String term = System.getenv("TERM");
-        return console != null && console.isTerminal() && term != null && !term.equals("dumb");
     }
 }

@@ -3,7 +3,7 @@ package dev.seamlab.cli;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.JsonFormat;
-import dev.seamlab.control.SeamcallMapper;
+import dev.seamlab.control.seamcall.SeamcallMapper;
 import dev.seamlab.explain.Explanation;
 import dev.seamlab.explain.Severity;
 import dev.seamlab.explain.StatusGuide;
@@ -41,8 +41,8 @@ final class ExplainCommand implements Callable<Integer> {
             names = {"-o", "--output"},
             paramLabel = "FORMAT",
             defaultValue = "table",
-            description = "table or json (default: ${DEFAULT-VALUE}).")
-    private ClientOptions.Format format;
+            description = "table, wide, json or yaml (default: ${DEFAULT-VALUE}).")
+    private Format format;
 
     @Override
     public Integer call() {
@@ -57,8 +57,8 @@ final class ExplainCommand implements Callable<Integer> {
                                                 + " name such as OPERAND_BUSY"));
         Explanation explained = StatusGuide.get().explain(word);
         PrintWriter out = spec.commandLine().getOut();
-        if (format == ClientOptions.Format.JSON) {
-            out.println(json(SeamcallMapper.toProto(explained)));
+        if (format.forPrograms()) {
+            out.print(written(SeamcallMapper.toProto(explained)));
             out.flush();
             return ExitCodes.OK;
         }
@@ -115,9 +115,9 @@ final class ExplainCommand implements Callable<Integer> {
         return lines;
     }
 
-    private static String json(DecodedStatus status) {
+    private String written(DecodedStatus status) {
         try {
-            return JsonFormat.printer().preservingProtoFieldNames().print(status);
+            return format.write(JsonFormat.printer().preservingProtoFieldNames(), status);
         } catch (InvalidProtocolBufferException e) {
             throw new IllegalStateException("a message of ours has an unknown type inside", e);
         }

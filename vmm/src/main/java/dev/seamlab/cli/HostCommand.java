@@ -15,12 +15,15 @@ import picocli.CommandLine.Option;
 @Command(
         name = "host",
         description = "Shows the host, and where its memory goes.",
+        subcommands = {HostDescribeCommand.class, HostCpuCommand.class},
         footer = {
             "",
             "Examples:",
             "  seamlab host",
             "  seamlab host --boot-log",
-            "  seamlab host -o json"
+            "  seamlab host -o json",
+            "  seamlab host describe",
+            "  seamlab host cpu 3 offline"
         })
 final class HostCommand implements Callable<Integer> {
     @Mixin private ClientOptions options;
@@ -32,7 +35,7 @@ final class HostCommand implements Callable<Integer> {
     public Integer call() {
         try (Client client = options.connect()) {
             HostInfo host = client.host().getHost(GetHostRequest.getDefaultInstance());
-            if (options.json()) {
+            if (options.forPrograms()) {
                 options.print(host);
                 return ExitCodes.OK;
             }

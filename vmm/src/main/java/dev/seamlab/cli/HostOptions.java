@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.cli;
 
-import dev.seamlab.control.HostSetup;
+import dev.seamlab.control.host.HostSetup;
 import dev.seamlab.host.Preset;
 import dev.seamlab.machine.profile.BuiltInProfiles;
 import java.util.Arrays;

@@ -85,7 +85,7 @@ final class SandboxCommand implements Callable<Integer> {
                                                 .setSandbox(
                                                         Sandbox.newBuilder().setProfile(profile))
                                                 .build());
-                if (options.json()) {
+                if (options.forPrograms()) {
                     options.print(made);
                 } else {
                     print(options, List.of(made));
@@ -105,7 +105,7 @@ final class SandboxCommand implements Callable<Integer> {
             try (Client client = options.connect()) {
                 ListSandboxesResponse all =
                         client.seamcalls().listSandboxes(ListSandboxesRequest.getDefaultInstance());
-                if (options.json()) {
+                if (options.forPrograms()) {
                     options.print(all);
                 } else {
                     print(options, all.getSandboxesList());

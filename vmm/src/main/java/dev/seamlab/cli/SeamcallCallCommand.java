@@ -68,7 +68,7 @@ final class SeamcallCallCommand implements Callable<Integer> {
         request.setRegisters(RegisterText.parse(registers));
         try (Client client = options.connect()) {
             SeamcallResponse answer = client.seamcalls().call(request.build());
-            if (options.json()) {
+            if (options.forPrograms()) {
                 options.print(answer);
             } else {
                 print(answer);

@@ -30,7 +30,7 @@ final class SeamcallListCommand implements Callable<Integer> {
                                     ListLeavesRequest.newBuilder()
                                             .setSandbox(sandbox.get())
                                             .build());
-            if (options.json()) {
+            if (options.forPrograms()) {
                 options.print(leaves);
                 return ExitCodes.OK;
             }

@@ -78,7 +78,7 @@ final class SeamcallLogCommand implements Callable<Integer> {
                         return ExitCodes.OK;
                     }
                 }
-                if (message.getDroppedCount() > dropped && !options.json()) {
+                if (message.getDroppedCount() > dropped && !options.forPrograms()) {
                     options.out()
                             .println(
                                     "(" + (message.getDroppedCount() - dropped) + " calls missed)");
@@ -101,7 +101,7 @@ final class SeamcallLogCommand implements Callable<Integer> {
     }
 
     private void print(SeamcallRecord call) {
-        if (options.json()) {
+        if (options.forPrograms()) {
             options.print(call);
             return;
         }

@@ -25,7 +25,9 @@ import picocli.CommandLine.Spec;
             AuditCommand.class,
             SeamcallCommand.class,
             SandboxCommand.class,
-            ExplainCommand.class
+            OperationCommand.class,
+            ExplainCommand.class,
+            CompletionCommand.class
         },
         footer = {
             "",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.cli;
 
+import com.google.longrunning.Operation;
 import com.google.protobuf.Empty;
 import dev.seamlab.v1.DeleteTrustDomainRequest;
 import dev.seamlab.v1.PauseTrustDomainRequest;
@@ -98,22 +99,34 @@ final class TdActions {
         @Option(names = "--allow-missing", description = "Succeed where there is none.")
         private boolean allowMissing;
 
+        @Option(
+                names = "--no-wait",
+                description = "Print the operation and do not wait until it is done.")
+        private boolean noWait;
+
         @Override
         public Integer call() {
             try (Client client = options.connect()) {
                 if (stop) {
                     stopIfRunning(client);
                 }
-                client.await(
+                Operation operation =
                         client.trustDomains()
                                 .deleteTrustDomain(
                                         DeleteTrustDomainRequest.newBuilder()
                                                 .setName(name.get())
                                                 .setEtag(etag)
                                                 .setAllowMissing(allowMissing)
-                                                .build()),
-                        Empty.class);
-                if (!options.json()) {
+                                                .build());
+                if (noWait) {
+                    options.printOperation(operation);
+                    return ExitCodes.OK;
+                }
+                client.await(
+                        operation,
+                        Empty.class,
+                        new WaitLine(options.err(), Terminal.isScreen())::show);
+                if (!options.forPrograms()) {
                     options.out().println(name.get() + " is gone");
                     options.out().flush();
                 }

@@ -20,7 +20,8 @@ import picocli.CommandLine.Spec;
             TdActions.Resume.class,
             TdActions.Stop.class,
             TdActions.Delete.class,
-            TdWatchCommand.class
+            TdWatchCommand.class,
+            TdTopCommand.class
         })
 final class TdCommand implements Callable<Integer> {
     @Spec private CommandSpec spec;

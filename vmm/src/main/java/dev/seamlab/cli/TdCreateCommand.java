@@ -76,6 +76,11 @@ final class TdCreateCommand implements Callable<Integer> {
     @Option(names = "--start", description = "Start it once it is ready.")
     private boolean start;
 
+    @Option(
+            names = "--no-wait",
+            description = "Print the operation and do not wait until it is done.")
+    private boolean noWait;
+
     @Option(names = "--validate-only", description = "Check the request and build nothing.")
     private boolean validateOnly;
 
@@ -104,7 +109,15 @@ final class TdCreateCommand implements Callable<Integer> {
                                             .setValidateOnly(validateOnly)
                                             .setStart(start)
                                             .build());
-            TrustDomain built = client.await(operation, TrustDomain.class);
+            if (noWait) {
+                options.printOperation(operation);
+                return ExitCodes.OK;
+            }
+            TrustDomain built =
+                    client.await(
+                            operation,
+                            TrustDomain.class,
+                            new WaitLine(options.err(), Terminal.isScreen())::show);
             TdPrinter.print(options, built);
         }
         return ExitCodes.OK;

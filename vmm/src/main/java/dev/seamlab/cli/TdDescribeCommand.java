@@ -20,7 +20,7 @@ final class TdDescribeCommand implements Callable<Integer> {
                     client.trustDomains()
                             .getTrustDomain(
                                     GetTrustDomainRequest.newBuilder().setName(name.get()).build());
-            if (options.json()) {
+            if (options.forPrograms()) {
                 options.print(td);
             } else {
                 TdPrinter.describe(options, td);

@@ -39,7 +39,7 @@ final class TdListCommand implements Callable<Integer> {
                 token = page.getNextPageToken();
             } while (!token.isEmpty());
         }
-        if (options.json()) {
+        if (options.forPrograms()) {
             options.print(ListTrustDomainsResponse.newBuilder().addAllTrustDomains(all));
         } else {
             TdPrinter.printList(options, all);

@@ -1,18 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.cli;
 
+import com.google.protobuf.util.Timestamps;
 import dev.seamlab.v1.Progress;
 import dev.seamlab.v1.TrustDomain;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.function.Function;
 
 /** Trust domains for people. */
 final class TdPrinter {
+    /** A column of the list; some only where there is room for all. */
+    private record Column(
+            String title, Table.Align align, boolean wide, Function<TrustDomain, String> cell) {}
+
+    private static final List<Column> COLUMNS =
+            List.of(
+                    left("NAME", td -> MemoryStory.shortName(td.getName())),
+                    left("STATE", TdPrinter::state),
+                    right("MEMORY", td -> Sizes.show(td.getMemoryBytes())),
+                    right("VCPUS", td -> Integer.toString(td.getVcpuCount())),
+                    right("PRIVATE", td -> MemoryStory.pages(td.getMemory().getPrivatePages())),
+                    right("DYN. PAMT", td -> Sizes.show(td.getMemory().getDynamicPamtBytes())),
+                    wide("SHARED", td -> MemoryStory.pages(td.getMemory().getSharedPages())),
+                    wide("S-EPT", td -> MemoryStory.pages(td.getMemory().getSeptPages())),
+                    wide("FAULTS", td -> Long.toString(td.getProgress().getPrivateFaults())),
+                    wide("EXITS", td -> Long.toString(td.getProgress().getTdExits())),
+                    wide("KEYID", td -> Integer.toString(td.getKeyId())),
+                    wide("CREATED", td -> Timestamps.toString(td.getCreateTime())),
+                    left("GUEST", td -> firstLine(td.getGuestProgram().getText())));
+
     private TdPrinter() {}
+
+    private static Column left(String title, Function<TrustDomain, String> cell) {
+        return new Column(title, Table.Align.LEFT, false, cell);
+    }
+
+    private static Column right(String title, Function<TrustDomain, String> cell) {
+        return new Column(title, Table.Align.RIGHT, false, cell);
+    }
+
+    private static Column wide(String title, Function<TrustDomain, String> cell) {
+        return new Column(title, Table.Align.RIGHT, true, cell);
+    }
 
     /** One trust domain, in the form that the user asked for. */
     static void print(ClientOptions options, TrustDomain td) {
-        if (options.json()) {
+        if (options.forPrograms()) {
             options.print(td);
         } else {
             printList(options, List.of(td));
@@ -21,25 +55,12 @@ final class TdPrinter {
 
     /** Trust domains, one in a line. */
     static void printList(ClientOptions options, List<TrustDomain> all) {
-        Table table =
-                new Table(
-                        Table.Align.LEFT,
-                        Table.Align.LEFT,
-                        Table.Align.RIGHT,
-                        Table.Align.RIGHT,
-                        Table.Align.RIGHT,
-                        Table.Align.RIGHT,
-                        Table.Align.LEFT);
-        table.row("NAME", "STATE", "MEMORY", "VCPUS", "PRIVATE", "DYN. PAMT", "GUEST");
+        List<Column> columns =
+                COLUMNS.stream().filter(column -> options.wide() || !column.wide()).toList();
+        Table table = new Table(columns.stream().map(Column::align).toArray(Table.Align[]::new));
+        table.row(columns.stream().map(Column::title).toArray(String[]::new));
         for (TrustDomain td : all) {
-            table.row(
-                    MemoryStory.shortName(td.getName()),
-                    state(td),
-                    Sizes.show(td.getMemoryBytes()),
-                    Integer.toString(td.getVcpuCount()),
-                    MemoryStory.pages(td.getMemory().getPrivatePages()),
-                    Sizes.show(td.getMemory().getDynamicPamtBytes()),
-                    firstLine(td.getGuestProgram().getText()));
+            table.row(columns.stream().map(c -> c.cell().apply(td)).toArray(String[]::new));
         }
         table.print(options.out());
     }

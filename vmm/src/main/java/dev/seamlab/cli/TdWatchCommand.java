@@ -51,7 +51,7 @@ final class TdWatchCommand implements Callable<Integer> {
     }
 
     private void print(TrustDomain td, boolean deleted) {
-        if (options.json()) {
+        if (options.forPrograms()) {
             options.print(td);
             return;
         }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The gRPC services: they translate, validate and delegate, and hold no TDX logic. */
+/**
+ * The gRPC services, a package for each: they translate, validate and delegate, and hold no TDX
+ * logic.
+ */
 @NullMarked
 package dev.seamlab.control;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.kvm;
 
+import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.machine.Addresses;
@@ -67,12 +68,12 @@ final class Backing {
      * @return the page, or {@link PageAllocator#NONE} where the host has no memory left
      */
     @Pfn
-    long getOrAllocate(int node, long index) {
+    long getOrAllocate(HostCpu cpu, long index) {
         long pfn = pages.get(offset + index);
         if (pfn != PageTable512.NONE) {
             return pfn;
         }
-        long fresh = allocator.allocate(node, use);
+        long fresh = allocator.allocate(cpu, use);
         if (fresh == PageAllocator.NONE) {
             return PageAllocator.NONE;
         }
@@ -80,8 +81,8 @@ final class Backing {
             allocated.increment();
             return fresh;
         }
-        allocator.free(fresh, use);
-        return getOrAllocate(node, index);
+        allocator.free(cpu, fresh, use);
+        return getOrAllocate(cpu, index);
     }
 
     /** The page at an index, or {@link PageTable512#NONE}. */

@@ -68,7 +68,7 @@ final class FaultPath {
         }
         if (isPrivate) {
             FaultPool pool = vcpu.pool();
-            if (pool.topUp(FaultPool.ROOT_MAX_LEVEL) != Errno.OK) {
+            if (pool.topUp(cpu, FaultPool.ROOT_MAX_LEVEL) != Errno.OK) {
                 return Errno.ENOMEM;
             }
             vm.stats().max(vcpu.slot(), Counter.POOL_HIGH_WATER, pool.held());
@@ -79,7 +79,7 @@ final class FaultPath {
             return Errno.EFAULT;
         }
         Backing backing = isPrivate ? slot.gmem() : slot.shared();
-        long pfn = backing.getOrAllocate(cpu.node(), slot.index(gfn));
+        long pfn = backing.getOrAllocate(cpu, slot.index(gfn));
         if (pfn == PageAllocator.NONE) {
             return Errno.ENOMEM;
         }

@@ -202,7 +202,7 @@ public final class KvmVcpu {
         }
         HostCpu cpu = vm.claimAny();
         try {
-            long buffer = host.pages().allocate(cpu.node(), PageUse.BUFFER);
+            long buffer = host.pages().allocate(cpu, PageUse.BUFFER);
             if (buffer == PageAllocator.NONE) {
                 return Errno.ENOMEM;
             }
@@ -210,7 +210,7 @@ public final class KvmVcpu {
             try {
                 return populate(cpu, region, cmd.flags() != 0);
             } finally {
-                host.pages().free(buffer, PageUse.BUFFER);
+                host.pages().free(cpu, buffer, PageUse.BUFFER);
             }
         } finally {
             vm.release(cpu);

@@ -189,7 +189,7 @@ public final class OrdinaryVm {
 
         private int fault(HostCpu cpu, @Gfn long gfn) {
             while (tables.size() < LEVELS) {
-                long page = host.pages().allocate(cpu.node(), PageUse.HOST);
+                long page = host.pages().allocate(cpu, PageUse.HOST);
                 if (page == PageAllocator.NONE) {
                     return Errno.ENOMEM;
                 }
@@ -200,7 +200,7 @@ public final class OrdinaryVm {
             if (memslot == null) {
                 return Errno.EFAULT;
             }
-            long pfn = memslot.shared().getOrAllocate(cpu.node(), memslot.index(gfn));
+            long pfn = memslot.shared().getOrAllocate(cpu, memslot.index(gfn));
             if (pfn == PageAllocator.NONE) {
                 return Errno.ENOMEM;
             }

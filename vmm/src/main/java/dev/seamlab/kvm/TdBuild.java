@@ -170,7 +170,7 @@ final class TdBuild {
     private int init(TdSetup setup) {
         HostCpu cpu = vm.claimAny();
         try {
-            long buffer = host.pages().allocate(cpu.node(), PageUse.BUFFER);
+            long buffer = host.pages().allocate(cpu, PageUse.BUFFER);
             if (buffer == PageAllocator.NONE) {
                 return Errno.ENOMEM;
             }
@@ -189,7 +189,7 @@ final class TdBuild {
                 vm.bug(Leaf.MNG_INIT, status);
                 return Errno.EIO;
             } finally {
-                host.pages().free(buffer, PageUse.BUFFER);
+                host.pages().free(cpu, buffer, PageUse.BUFFER);
             }
         } finally {
             vm.release(cpu);

@@ -95,12 +95,17 @@ final class VmMemory {
     /** Allocates what a range of a file lacks. */
     int allocate(GuestMemfd memfd, long first, long last) {
         return vm.underSlots(() -> {
-            for (long index = first; index < last; index++) {
-                if (memfd.backing().getOrAllocate(0, index) == PageAllocator.NONE) {
-                    return Errno.ENOMEM;
+            HostCpu cpu = vm.claimAny();
+            try {
+                for (long index = first; index < last; index++) {
+                    if (memfd.backing().getOrAllocate(cpu, index) == PageAllocator.NONE) {
+                        return Errno.ENOMEM;
+                    }
                 }
+                return Errno.OK;
+            } finally {
+                vm.release(cpu);
             }
-            return Errno.OK;
         });
     }
 

@@ -86,6 +86,25 @@ public final class HostCpu {
                 && Cells.cas(tickets, NEXT_TICKET, serving, serving + 1);
     }
 
+    /**
+     * Does something in the place of whoever would claim this CPU, if nobody holds it or waits for
+     * it: look after what belongs to the claimant alone.
+     *
+     * @param action must not sleep, claim a CPU or issue SEAMCALLs
+     * @return whether it was done
+     */
+    public boolean ifIdle(Runnable action) {
+        if (!tryEnter()) {
+            return false;
+        }
+        try {
+            action.run();
+        } finally {
+            leave();
+        }
+        return true;
+    }
+
     int drawTicket() {
         return Cells.getAndAdd(tickets, NEXT_TICKET, 1);
     }

@@ -74,6 +74,17 @@ public final class HostCpus {
         return began(cpu);
     }
 
+    /**
+     * Takes a CPU that is offline, to bring it online: whoever finds it online afterwards waits
+     * until it is released. The caller holds CPU hotplug off.
+     */
+    public HostCpu claimOffline(int index) {
+        HostCpu cpu = cpus.get(index);
+        assert LockRank.Held.maySleep();
+        enter(cpu);
+        return began(cpu);
+    }
+
     /** Takes a CPU if nobody holds it or waits for it. */
     public @Nullable HostCpu tryClaim(int index) {
         HostCpu cpu = cpus.get(index);

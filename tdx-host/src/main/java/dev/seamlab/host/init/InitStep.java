@@ -20,6 +20,14 @@ public enum InitStep {
 
     private final String title;
 
+    /**
+     * Whether the kernel says that module initialisation failed when this step does: what comes
+     * before reading metadata is detection, and CPU hotplug's.
+     */
+    public boolean isModuleInitialisation() {
+        return compareTo(METADATA) >= 0;
+    }
+
     InitStep(String title) {
         this.title = title;
     }

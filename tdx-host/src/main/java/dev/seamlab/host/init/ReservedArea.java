@@ -46,7 +46,10 @@ public record ReservedArea(@Hpa long start, @Hpa long end) {
                             + " needs "
                             + areas.size()
                             + " reserved areas, the module takes "
-                            + max);
+                            + max,
+                    String.format(
+                            "initialization failed: TDMR [0x%x, 0x%x): reserved areas exhausted.",
+                            tdmr.base(), tdmr.end()));
         }
         for (int i = 1; i < areas.size(); i++) {
             if (areas.get(i).start < areas.get(i - 1).end) {

@@ -53,7 +53,8 @@ public final class SystemInfoReader {
             throw new TdxInitException(
                     InitStep.METADATA,
                     Errno.EINVAL,
-                    "module " + info.version() + " does not have the feature NO_RBP_MOD");
+                    "module " + info.version() + " does not have the feature NO_RBP_MOD",
+                    "frame pointer (RBP) clobber bug present, upgrade TDX module");
         }
         return info;
     }

@@ -42,7 +42,8 @@ public record TdmrRange(@Hpa long base, @Hpa long end) {
                         Errno.ENOSPC,
                         "the memory map needs more than the "
                                 + maxTdmrs
-                                + " TDMRs that the module takes");
+                                + " TDMRs that the module takes",
+                        "initialization failed: TDMRs exhausted.");
             }
             ranges.add(new TdmrRange(Math.max(start, covered), end));
         }
@@ -52,6 +53,9 @@ public record TdmrRange(@Hpa long base, @Hpa long end) {
     /**
      * The node for this TDMR's PAMT: that of the first block that ends above its base, so a TDMR
      * that spans nodes uses the lowest.
+     *
+     * @return the node; or -1 where no block is there, which cannot be, and makes the kernel warn
+     *     and take node 0
      */
     public int node(List<MemoryBlock> blocks) {
         for (MemoryBlock block : blocks) {
@@ -59,6 +63,6 @@ public record TdmrRange(@Hpa long base, @Hpa long end) {
                 return block.node();
             }
         }
-        return 0;
+        return -1;
     }
 }

@@ -11,9 +11,19 @@ public final class TdxInitException extends Exception {
     private final InitStep step;
     private final int errno;
     private final long status;
+    private final String logLine;
 
     /** A failure without a SEAMCALL behind it. */
     public TdxInitException(InitStep step, int errno, String why) {
+        this(step, errno, why, "");
+    }
+
+    /**
+     * A failure without a SEAMCALL behind it.
+     *
+     * @param logLine what the kernel prints about it; empty where it prints nothing
+     */
+    public TdxInitException(InitStep step, int errno, String why, String logLine) {
         super(
                 "TDX bring-up failed at "
                         + step.title()
@@ -25,6 +35,7 @@ public final class TdxInitException extends Exception {
         this.step = step;
         this.errno = errno;
         this.status = Status.SUCCESS;
+        this.logLine = logLine;
     }
 
     /** A failure because the module refused. */
@@ -42,11 +53,17 @@ public final class TdxInitException extends Exception {
         this.step = step;
         this.errno = errno;
         this.status = status;
+        this.logLine = "";
     }
 
     /** The step that failed. */
     public InitStep step() {
         return step;
+    }
+
+    /** What the kernel prints about it before it gives up; empty where it prints nothing. */
+    public String logLine() {
+        return logLine;
     }
 
     /** The kernel's error number, see {@link Errno}. */

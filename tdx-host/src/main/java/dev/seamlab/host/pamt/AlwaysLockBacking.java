@@ -51,7 +51,7 @@ public final class AlwaysLockBacking implements PamtBacking {
             lock.unlock();
         }
         if (!given) {
-            pages.free(pair[0], pair[1]);
+            pages.free(cpu, pair[0], pair[1]);
         }
         return result;
     }
@@ -74,7 +74,7 @@ public final class AlwaysLockBacking implements PamtBacking {
         } finally {
             lock.unlock();
         }
-        pages.freeReturned(cpu.regs().rdx(), cpu.regs().r8());
+        pages.freeReturned(cpu);
     }
 
     /** The merged code has no such check; the model must not let a put without get pass. */

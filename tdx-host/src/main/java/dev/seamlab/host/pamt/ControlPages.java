@@ -32,12 +32,12 @@ public final class ControlPages {
      * @return the page, or {@link PageAllocator#NONE}; the kernel's callers answer ENOMEM then
      */
     public @Pfn long allocate(HostCpu cpu) {
-        long pfn = pages.allocate(cpu.node(), PageUse.CONTROL);
+        long pfn = pages.allocate(cpu, PageUse.CONTROL);
         if (pfn == PageAllocator.NONE) {
             return PageAllocator.NONE;
         }
         if (backing.get(cpu, pfn, sleepingPairs[cpu.node()]) != Errno.OK) {
-            pages.free(pfn, PageUse.CONTROL);
+            pages.free(cpu, pfn, PageUse.CONTROL);
             return PageAllocator.NONE;
         }
         return pfn;
@@ -49,6 +49,6 @@ public final class ControlPages {
             return;
         }
         backing.put(cpu, pfn);
-        pages.free(pfn, PageUse.CONTROL);
+        pages.free(cpu, pfn, PageUse.CONTROL);
     }
 }

@@ -73,7 +73,7 @@ public final class DecAndLockBacking implements PamtBacking {
             lock.unlock();
         }
         if (!given) {
-            pages.free(pair[0], pair[1]);
+            pages.free(cpu, pair[0], pair[1]);
         }
         return result;
     }
@@ -99,6 +99,6 @@ public final class DecAndLockBacking implements PamtBacking {
         } finally {
             lock.unlock();
         }
-        pages.freeReturned(cpu.regs().rdx(), cpu.regs().r8());
+        pages.freeReturned(cpu);
     }
 }

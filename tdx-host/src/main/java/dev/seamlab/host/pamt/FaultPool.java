@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.host.pamt;
 
+import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.machine.Pfn;
 
 /**
@@ -13,7 +14,17 @@ public interface FaultPool extends PairSource {
     int ROOT_MAX_LEVEL = 5;
 
     /**
-     * Fills the pool for one fault attempt; may sleep, so call it before the MMU lock.
+     * Fills the pool for one fault attempt from a CPU's page list; may sleep, so call it before the
+     * MMU lock.
+     *
+     * @param cpu claimed by this thread
+     * @param septPages Secure EPT pages that the attempt may need
+     * @return OK or ENOMEM; pages already added stay
+     */
+    int topUp(HostCpu cpu, int septPages);
+
+    /**
+     * Fills the pool where the caller has no CPU.
      *
      * @param septPages Secure EPT pages that the attempt may need
      * @return OK or ENOMEM; pages already added stay

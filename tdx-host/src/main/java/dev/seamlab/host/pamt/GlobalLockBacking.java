@@ -54,7 +54,7 @@ public final class GlobalLockBacking implements PamtBacking {
             lock.unlock();
         }
         if (!given) {
-            pages.free(pair[0], pair[1]);
+            pages.free(cpu, pair[0], pair[1]);
         }
         return Errno.OK;
     }
@@ -77,6 +77,6 @@ public final class GlobalLockBacking implements PamtBacking {
         } finally {
             lock.unlock();
         }
-        pages.freeReturned(cpu.regs().rdx(), cpu.regs().r8());
+        pages.freeReturned(cpu);
     }
 }

@@ -67,7 +67,7 @@ public final class LockAvoidingBacking implements PamtBacking {
             lock.unlock();
         }
         if (!given) {
-            pages.free(pair[0], pair[1]);
+            pages.free(cpu, pair[0], pair[1]);
         }
         return Errno.OK;
     }
@@ -92,6 +92,6 @@ public final class LockAvoidingBacking implements PamtBacking {
         } finally {
             lock.unlock();
         }
-        pages.freeReturned(cpu.regs().rdx(), cpu.regs().r8());
+        pages.freeReturned(cpu);
     }
 }

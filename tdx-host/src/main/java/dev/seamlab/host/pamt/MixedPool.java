@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.host.pamt;
 
+import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.machine.Pfn;
@@ -38,8 +39,17 @@ public final class MixedPool implements FaultPool {
     }
 
     @Override
+    public int topUp(HostCpu cpu, int septPages) {
+        return stack.topUp(cpu, minimum(septPages));
+    }
+
+    @Override
     public int topUp(int septPages) {
-        return stack.topUp(septPages + (dynamicPamt ? PAGES_FOR_GETS : 0));
+        return stack.topUp(minimum(septPages));
+    }
+
+    private int minimum(int septPages) {
+        return septPages + (dynamicPamt ? PAGES_FOR_GETS : 0);
     }
 
     @Override

@@ -11,7 +11,7 @@ import dev.seamlab.machine.PhysicalMemory;
  * one, or it stays poisoned (R-18); on other parts nothing needs to be done (facts: Linux sheet
  * section 2.8).
  */
-public final class PageReset {
+public class PageReset {
     private final PhysicalMemory memory;
     private final boolean erratum;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.host.pamt;
 
+import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
@@ -29,6 +30,15 @@ public final class PairCache implements FaultPool {
         this.dynamicPamt = dynamicPamt;
         this.pamtPages = new PageStack(pages, node);
         this.septPages = new PageStack(pages, node);
+    }
+
+    @Override
+    public int topUp(HostCpu cpu, int septPages) {
+        int result = this.septPages.topUp(cpu, septPages);
+        if (result != Errno.OK || !dynamicPamt) {
+            return result;
+        }
+        return pamtPages.topUp(cpu, PAMT_PAGES);
     }
 
     @Override

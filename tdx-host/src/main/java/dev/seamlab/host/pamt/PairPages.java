@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.host.pamt;
 
+import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.kernel.KernelLog;
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
@@ -25,16 +26,17 @@ public final class PairPages {
     }
 
     /** Resets and frees a pair that the module has returned, or never took (R-22: harmless). */
-    void free(@Pfn long page0, @Pfn long page1) {
+    void free(HostCpu cpu, @Pfn long page0, @Pfn long page1) {
+        // I7: reset first, then free, and both outside the PAMT lock.
         reset.reset(page0);
         reset.reset(page1);
-        pages.free(page0, PageUse.PAMT_PAIR);
-        pages.free(page1, PageUse.PAMT_PAIR);
+        pages.free(cpu, page0, PageUse.PAMT_PAIR);
+        pages.free(cpu, page1, PageUse.PAMT_PAIR);
     }
 
-    /** Frees a pair whose pages stand in registers as addresses. */
-    void freeReturned(long hpa0, long hpa1) {
-        free(Addresses.pfn(hpa0), Addresses.pfn(hpa1));
+    /** Frees the pair that PAMT.REMOVE has left in the CPU's registers. */
+    void freeReturned(HostCpu cpu) {
+        free(cpu, Addresses.pfn(cpu.regs().rdx()), Addresses.pfn(cpu.regs().r8()));
     }
 
     /** Logs a refusal by the module each time, as a plain error message of the kernel does. */

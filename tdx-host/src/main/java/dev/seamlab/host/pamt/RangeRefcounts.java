@@ -71,12 +71,12 @@ public abstract class RangeRefcounts {
     }
 
     /** Subtracts one if the count is above one. Returns whether it did. */
-    public final boolean decAboveOne(@Pfn long pfn) {
+    public boolean decAboveOne(@Pfn long pfn) {
         return Cells.decAboveOne(words(pfn), at(pfn));
     }
 
     /** Subtracts one and returns the new count. Raises below zero: a put without a get. */
-    public final int decrement(@Pfn long pfn) {
+    public int decrement(@Pfn long pfn) {
         int before = Cells.getAndAdd(words(pfn), at(pfn), -1);
         if (before <= 0) {
             throw new IllegalStateException(

@@ -4,7 +4,11 @@ package dev.seamlab.host.mem;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.seamlab.host.Hosts;
+import dev.seamlab.host.cpu.HostCpu;
+import dev.seamlab.host.cpu.HostCpus;
 import dev.seamlab.machine.Addresses;
+import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.PhysicalMemory;
 import dev.seamlab.machine.profile.AddressRange;
 import dev.seamlab.machine.sched.Lock;
@@ -45,10 +49,10 @@ class PageAllocatorTest {
     void allocate_nodeIsFull_takesTheNextNodeAndThenNothing() {
         PageAllocator pages = twoNodes();
         for (int i = 0; i < 256; i++) {
-            assertThat(pages.allocate(1, PageUse.CONTROL)).isEqualTo(1024 + i);
+            assertThat(pages.allocate(1, PageUse.CONTROL)).isBetween(1024L, 1279L);
         }
         assertThat(pages.freePages(1)).isZero();
-        assertThat(pages.allocate(1, PageUse.CONTROL)).isEqualTo(256);
+        assertThat(pages.allocate(1, PageUse.CONTROL)).isBetween(256L, 1023L);
         for (int i = 0; i < 511; i++) {
             assertThat(pages.allocate(1, PageUse.CONTROL)).isNotEqualTo(PageAllocator.NONE);
         }
@@ -59,41 +63,46 @@ class PageAllocatorTest {
     @Test
     void allocateRange_holeInTheWay_staysOnOneSideOfIt() {
         PageAllocator pages = twoNodes();
-        assertThat(pages.allocateRange(0, 256, 1, PageUse.PAMT_STATIC)).isEqualTo(768);
-        assertThat(pages.allocateRange(0, 256, 1, PageUse.PAMT_STATIC)).isEqualTo(256);
+        assertThat(pages.allocateRange(0, 255, 1, PageUse.PAMT_STATIC)).isEqualTo(256);
+        // In steps of 255 the search over node 0 meets the hole and then its end.
+        assertThat(pages.allocateRange(0, 255, 1, PageUse.PAMT_STATIC)).isEqualTo(1024);
         assertThat(pages.allocateRange(0, 257, 1, PageUse.PAMT_STATIC))
                 .isEqualTo(PageAllocator.NONE);
-        assertThat(pages.allocateRange(0, 200, 1, PageUse.PAMT_STATIC)).isEqualTo(1080);
+        assertThat(pages.allocateRange(0, 256, 256, PageUse.PAMT_STATIC)).isEqualTo(768);
     }
 
     @Test
     void allocateRange_aligned_isAligned() {
         PageAllocator pages =
                 allocator(List.of(List.of(new AddressRange(MIB, 9 * MIB + 4096 * 3))));
-        assertThat(pages.allocateRange(0, 512, 512, PageUse.GUEST_PRIVATE)).isEqualTo(1536);
+        assertThat(pages.allocateRange(0, 512, 512, PageUse.GUEST_PRIVATE)).isEqualTo(512);
         assertThat(pages.allocateRange(0, 512, 512, PageUse.GUEST_PRIVATE)).isEqualTo(1024);
+        assertThat(pages.allocateRange(0, 300, 512, PageUse.GUEST_PRIVATE)).isEqualTo(1536);
+        assertThat(pages.allocateRange(0, 512, 512, PageUse.GUEST_PRIVATE))
+                .isEqualTo(PageAllocator.NONE);
     }
 
     @Test
     void allocateRange_severalGibs_countsAndFreesEveryPage() {
         long gib = Addresses.GIB;
-        PageAllocator pages = allocator(List.of(List.of(new AddressRange(gib / 2, 5 * gib))));
+        PageAllocator pages = allocator(List.of(List.of(new AddressRange(8 * gib, 12 * gib))));
         long total = pages.totalPages();
         long count = (3 * gib + 123 * 4096) >>> 12;
         long first = pages.allocateRange(0, count, 1, PageUse.PAMT_STATIC);
-        assertThat(Addresses.hpa(first + count)).isEqualTo(5 * gib);
+        assertThat(first).isNotEqualTo(PageAllocator.NONE);
         assertThat(pages.useOf(first)).isEqualTo(PageUse.PAMT_STATIC);
         assertThat(pages.useOf(first + count / 2)).isEqualTo(PageUse.PAMT_STATIC);
-        assertThat(pages.useOf(first - 1)).isNull();
+        assertThat(pages.useOf(first + count)).isNull();
         assertThat(pages.freePages()).isEqualTo(total - count);
+        pages.check((pfn, what) -> assertThat(what).isNull());
         // A page out of the middle of a whole GiB of one use.
         pages.free(first + count / 2, PageUse.PAMT_STATIC);
-        assertThat(pages.allocateRange(0, 1, 1, PageUse.HOST)).isEqualTo(first + count / 2);
+        assertThat(pages.allocate(0, PageUse.HOST)).isEqualTo(first + count / 2);
         pages.retag(first + count / 2, PageUse.HOST, PageUse.PAMT_STATIC);
         pages.freeRange(first, count, PageUse.PAMT_STATIC);
         assertThat(pages.freePages()).isEqualTo(total);
         pages.check((pfn, what) -> assertThat(what).isNull());
-        assertThat(pages.allocateRange(0, total, 1, PageUse.HOST)).isEqualTo((gib / 2) >>> 12);
+        assertThat(pages.allocateRange(0, total, 1, PageUse.HOST)).isEqualTo((8 * gib) >>> 12);
     }
 
     @Test
@@ -155,6 +164,47 @@ class PageAllocatorTest {
     }
 
     @Test
+    void failureInjection_nth_refusesThatOneAndTellsWhich() {
+        PageAllocator pages = twoNodes();
+        FailureInjection nth = FailureInjection.nth(2);
+        pages.setGate(nth);
+        assertThat(pages.allocate(0, PageUse.CONTROL)).isNotEqualTo(PageAllocator.NONE);
+        assertThat(pages.allocateRange(0, 3, 1, PageUse.HOST)).isNotEqualTo(PageAllocator.NONE);
+        assertThat(pages.allocate(0, PageUse.SEPT)).isEqualTo(PageAllocator.NONE);
+        assertThat(pages.allocate(0, PageUse.SEPT)).isNotEqualTo(PageAllocator.NONE);
+        assertThat(nth.refused()).containsExactly(new FailureInjection.Refused(PageUse.SEPT, 1));
+        assertThat(nth.seen()).isEqualTo(4);
+    }
+
+    @Test
+    void failureInjection_fromAndAtSite_refusesTheRestOfThatUse() {
+        PageAllocator pages = twoNodes();
+        pages.setGate(FailureInjection.from(1).at(PageUse.PAMT_PAIR));
+        assertThat(pages.allocate(0, PageUse.PAMT_PAIR)).isNotEqualTo(PageAllocator.NONE);
+        assertThat(pages.allocate(0, PageUse.CONTROL)).isNotEqualTo(PageAllocator.NONE);
+        assertThat(pages.allocate(0, PageUse.PAMT_PAIR)).isEqualTo(PageAllocator.NONE);
+        assertThat(pages.allocate(0, PageUse.PAMT_PAIR)).isEqualTo(PageAllocator.NONE);
+    }
+
+    @Test
+    void failureInjection_probability_followsTheSeed() {
+        List<Boolean> first = admitted(FailureInjection.withProbability(0.25, 7));
+        assertThat(admitted(FailureInjection.withProbability(0.25, 7))).isEqualTo(first);
+        assertThat(admitted(FailureInjection.withProbability(0.25, 8))).isNotEqualTo(first);
+        assertThat(first.stream().filter(yes -> !yes).count()).isBetween(200L, 300L);
+        assertThat(admitted(FailureInjection.withProbability(0, 1))).doesNotContain(false);
+        assertThat(admitted(FailureInjection.withProbability(1, 1))).doesNotContain(true);
+    }
+
+    private static List<Boolean> admitted(FailureInjection gate) {
+        List<Boolean> answers = new ArrayList<>();
+        for (int i = 0; i < 1000; i++) {
+            answers.add(gate.admits(PageUse.HOST, 1));
+        }
+        return answers;
+    }
+
+    @Test
     void allocate_underMmuLock_onlyAtomicallyAndUnderPamtLock_notAtAll() {
         PageAllocator pages = twoNodes();
         Lock mmu = new Lock(LockRank.MMU);
@@ -197,6 +247,33 @@ class PageAllocatorTest {
         }
         assertThat(clashes).isEmpty();
         assertThat(pages.freePages()).isEqualTo(pages.totalPages());
+    }
+
+    @Test
+    void nothingAllocatesOrFreesUnderThePamtLock_evenWithPagesInTheCpusList() {
+        HostCpus cpus = new HostCpus(new Machine(Hosts.small()));
+        PageAllocator pages = twoNodes();
+        HostCpu cpu = cpus.claim(0);
+        long pfn = pages.allocate(cpu, PageUse.HOST);
+        pages.free(cpu, pages.allocate(cpu, PageUse.HOST), PageUse.HOST);
+        Lock pamt = new Lock(LockRank.PAMT);
+        pamt.lock();
+        assertThatThrownBy(() -> pages.allocateAtomic(cpu, PageUse.SEPT))
+                .isInstanceOf(AssertionError.class)
+                .hasMessageContaining("PAGE_ALLOCATOR taken after PAMT");
+        assertThatThrownBy(() -> pages.free(cpu, pfn, PageUse.HOST))
+                .isInstanceOf(AssertionError.class);
+        pamt.unlock();
+        cpus.release(cpu);
+    }
+
+    @Test
+    void cpuNotClaimed_itsListIsNotTouched() {
+        HostCpus cpus = new HostCpus(new Machine(Hosts.small()));
+        PageAllocator pages = twoNodes();
+        assertThatThrownBy(() -> pages.allocate(cpus.all().get(0), PageUse.HOST))
+                .isInstanceOf(AssertionError.class)
+                .hasMessageContaining("not this thread's");
     }
 
     @Test

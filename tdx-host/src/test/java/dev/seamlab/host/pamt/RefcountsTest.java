@@ -164,7 +164,7 @@ class RefcountsTest {
         // Fragmented memory: the array is taken in pieces.
         long[] held = new long[8];
         for (int i = 0; i < held.length; i++) {
-            held[i] = pages.allocateRange(0, 1999, 1, PageUse.HOST);
+            held[i] = pages.allocateRange(0, 1999, 2, PageUse.HOST);
             pages.freeRange(held[i], 1990, PageUse.HOST);
         }
         FlatRefcounts flat = new FlatRefcounts(pages, 10_000L * FRAMES_PER_PAGE);

@@ -21,6 +21,7 @@ import java.util.List;
  * @param module the TDX module that gets loaded
  * @param partialWriteErratum whether a partial write to private memory poisons it, as on Sapphire
  *     and Emerald Rapids
+ * @param fragmentation how scattered free memory is at start
  */
 public record MachineProfile(
         String name,
@@ -32,12 +33,45 @@ public record MachineProfile(
         List<NumaNode> nodes,
         List<AddressRange> cmrs,
         ModuleProfile module,
-        boolean partialWriteErratum) {
+        boolean partialWriteErratum,
+        Fragmentation fragmentation) {
 
     private static final int MAX_PACKAGES = 8;
     private static final int MAX_CPUS = 4096;
     private static final int MAX_CMRS = 32;
     private static final int MAX_HKIDS = 2048;
+    private static final int LOCAL_DISTANCE = 10;
+    private static final int MAX_DISTANCE = 254;
+
+    /**
+     * A machine all of whose memory is free at start.
+     *
+     * @throws InvalidProfileException naming every bad field
+     */
+    public MachineProfile(
+            String name,
+            String description,
+            int packages,
+            int cpusPerPackage,
+            int physicalBits,
+            KeyIdPartition keyIds,
+            List<NumaNode> nodes,
+            List<AddressRange> cmrs,
+            ModuleProfile module,
+            boolean partialWriteErratum) {
+        this(
+                name,
+                description,
+                packages,
+                cpusPerPackage,
+                physicalBits,
+                keyIds,
+                nodes,
+                cmrs,
+                module,
+                partialWriteErratum,
+                Fragmentation.NONE);
+    }
 
     /**
      * @throws InvalidProfileException naming every bad field
@@ -64,6 +98,8 @@ public record MachineProfile(
                 "is " + physicalBits + ", must be 36 to " + Addresses.MAX_PHYSICAL_BITS);
         checkKeyIds(bad, keyIds, physicalBits);
         checkMemory(bad, nodes, cmrs, physicalBits - keyIds.bits());
+        checkDistances(bad, nodes);
+        fragmentation.check(bad);
         if (!bad.isEmpty()) {
             throw new InvalidProfileException(bad);
         }
@@ -137,6 +173,25 @@ public record MachineProfile(
             checkRange(bad, cmrs.get(i), "cmrs[" + i + "]", addressBits);
         }
         requireDisjoint(bad, cmrs, "cmrs");
+    }
+
+    private static void checkDistances(List<Violation> bad, List<NumaNode> nodes) {
+        for (int n = 0; n < nodes.size(); n++) {
+            List<Integer> distances = nodes.get(n).distances();
+            int self = n;
+            boolean fits =
+                    distances.isEmpty()
+                            || (distances.size() == nodes.size()
+                                    && distances.get(self) == LOCAL_DISTANCE
+                                    && distances.stream()
+                                            .allMatch(
+                                                    d -> d >= LOCAL_DISTANCE && d <= MAX_DISTANCE));
+            require(
+                    bad,
+                    fits,
+                    "nodes[" + n + "].distances",
+                    "must have one entry of 10 to 254 for each node, and 10 for the node itself");
+        }
     }
 
     private static void checkRange(

@@ -27,9 +27,12 @@ import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
  *   keyIds: {bits: 7, mktme: 31, tdx: 64}
  *   nodes:
  *     - memory: [0x100000-0x6f800000, 4GiB-66GiB]
+ *       distances: [10]                      # left out: 10 to itself, 20 to others
  *   cmrs: [...]                              # left out: all memory
  *   module: 1.5.25                           # left out: 1.5.25
  *   partialWriteErratum: false               # left out: false
+ *   fragmentation:                           # left out: all memory is free
+ *     {seed: 1, extent: 50, used: 30, orders: [6, 3, 1]}
  * </pre>
  */
 public final class ProfileReader {
@@ -70,6 +73,10 @@ public final class ProfileReader {
         List<AddressRange> cmrs = root.has("cmrs") ? ranges(root, "cmrs", bad) : allMemory(nodes);
         ModuleProfile module = module(root, bad);
         boolean erratum = root.flag("partialWriteErratum", false);
+        Fragmentation fragmentation =
+                root.has("fragmentation")
+                        ? fragmentation(root.mapping("fragmentation"))
+                        : Fragmentation.NONE;
         root.requireNoOthers();
         if (!bad.isEmpty()) {
             throw new InvalidProfileException(bad);
@@ -84,7 +91,8 @@ public final class ProfileReader {
                 nodes,
                 cmrs,
                 module,
-                erratum);
+                erratum,
+                fragmentation);
     }
 
     private static @Nullable Object load(String yaml) {
@@ -120,6 +128,17 @@ public final class ProfileReader {
         return partition;
     }
 
+    private static Fragmentation fragmentation(YamlFields fields) {
+        Fragmentation fragmentation =
+                new Fragmentation(
+                        fields.number("seed", 0),
+                        fields.number("extent", 100),
+                        fields.number("used", null),
+                        fields.has("orders") ? fields.numbers("orders") : List.of(1));
+        fields.requireNoOthers();
+        return fragmentation;
+    }
+
     private static List<NumaNode> nodes(YamlFields root, List<Violation> bad) {
         List<NumaNode> nodes = new ArrayList<>();
         List<?> list = root.list("nodes");
@@ -127,8 +146,9 @@ public final class ProfileReader {
             YamlFields node = new YamlFields("nodes[" + i + "]", list.get(i), bad);
             List<AddressRange> memory = new ArrayList<>(ranges(node, "memory", bad));
             memory.sort(Comparator.comparingLong(AddressRange::start));
+            List<Integer> distances = node.has("distances") ? node.numbers("distances") : List.of();
             node.requireNoOthers();
-            nodes.add(new NumaNode(memory));
+            nodes.add(new NumaNode(memory, distances));
         }
         return nodes;
     }

@@ -2,6 +2,7 @@
 package dev.seamlab.machine.profile;
 
 import dev.seamlab.machine.profile.InvalidProfileException.Violation;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -84,6 +85,19 @@ final class YamlFields {
             return list;
         }
         return value == null ? List.of() : wrong(name, "must be a list", value, List.of());
+    }
+
+    /** A list of whole numbers; what is none is complained about and left out. */
+    List<Integer> numbers(String name) {
+        List<Integer> numbers = new ArrayList<>();
+        for (@Nullable Object element : list(name)) {
+            if (element instanceof Integer number) {
+                numbers.add(number);
+            } else {
+                violation(pathOf(name), "must be whole numbers, has " + describe(element));
+            }
+        }
+        return numbers;
     }
 
     YamlFields mapping(String name) {

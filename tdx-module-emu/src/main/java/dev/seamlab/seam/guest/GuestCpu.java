@@ -59,6 +59,12 @@ public final class GuestCpu implements GuestMode {
 
     private static final int MACHINE_CHECK = 18;
 
+    /** Exit qualification of an SMI: it signals a machine check. */
+    private static final long MACHINE_CHECK_SMI = 1;
+
+    /** Exit qualification of a notification: the guest's state is not valid. */
+    private static final long CONTEXT_INVALID = 1;
+
     /**
      * Exit qualification of an EPT violation: the linear address is valid, and the access was to
      * its translation.
@@ -208,6 +214,12 @@ public final class GuestCpu implements GuestMode {
                     inject(Injection.GENERAL_PROTECTION, Outcome.GENERAL_PROTECTION);
             case EXIT -> exit(SUCCESS, reason, qualification, 0, 0, 0);
             case EXIT_WITH_EVENT -> exit(SUCCESS, reason, qualification, 0, 0, interruptionInfo);
+            case SMI -> smi(reason, qualification, interruptionInfo);
+            case NOTIFICATION -> {
+                boolean lost = (qualification & CONTEXT_INVALID) != 0;
+                exit(lost ? NON_RECOVERABLE_TD : SUCCESS, reason, qualification, 0, 0, 0);
+            }
+            case NMI_WINDOW -> nmiWindow();
             case TRIPLE_FAULT -> exit(NON_RECOVERABLE_VCPU, reason, qualification, 0, 0, 0);
             case EXCEPTION_OR_NMI -> exception(reason, qualification, interruptionInfo);
             case EPT_VIOLATION -> eptViolation(qualification, gpa);
@@ -422,6 +434,29 @@ public final class GuestCpu implements GuestMode {
         }
     }
 
+    /** A system management interrupt; one for a machine check (MSMI) ends the TD. */
+    private void smi(int reason, long qualification, long info) {
+        boolean machineCheck = (qualification & MACHINE_CHECK_SMI) != 0;
+        exit(
+                machineCheck ? NON_RECOVERABLE_TD_NON_ACCESSIBLE : SUCCESS,
+                reason,
+                qualification,
+                0,
+                0,
+                info);
+    }
+
+    /** The guest takes NMIs again: one that the host pends goes in, after an unread #VE. */
+    private void nmiWindow() {
+        VcpuContext context = context();
+        if (context.pendingNmi() && !context.veValid()) {
+            context.pendingNmi(false);
+            inject(Injection.NMI, Outcome.EXCEPTION);
+        } else {
+            outcome = Outcome.DONE;
+        }
+    }
+
     /**
      * Where a real module would stop the whole platform (an EPT misconfiguration of a private page,
      * an exception that is not intercepted), the model ends the TD as well: a guess, for nothing in
@@ -438,7 +473,7 @@ public final class GuestCpu implements GuestMode {
             inject(Injection.DOUBLE_FAULT, Outcome.EXCEPTION);
             return;
         }
-        context.raiseVe(reason, category.ordinal(), qualification, 0, gpa, INSTRUCTION_LENGTH);
+        context.raiseVe(reason, category.number(), qualification, 0, gpa, INSTRUCTION_LENGTH);
         inject(Injection.VIRTUALIZATION_EXCEPTION, Outcome.VIRTUALIZATION_EXCEPTION);
     }
 

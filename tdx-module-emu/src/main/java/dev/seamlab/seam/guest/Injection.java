@@ -2,12 +2,12 @@
 package dev.seamlab.seam.guest;
 
 /**
- * Exceptions that the module injects, as VM-entry interruption information.
+ * Exceptions, and the NMI, that the module injects, as VM-entry interruption information.
  *
  * <pre>
  *    31     12  11   10      8 7        0
  *   +-----+----+----+---------+----------+
- *   |valid| 0  |code| type: 3 |  vector  |
+ *   |valid| 0  |code|   type   |  vector  |
  *   +-----+----+----+---------+----------+
  * </pre>
  *
@@ -15,6 +15,10 @@ package dev.seamlab.seam.guest;
  */
 final class Injection {
     static final long NONE = 0;
+
+    /** Type 2: not an exception. */
+    static final long NMI = 0x8000_0202L;
+
     static final long INVALID_OPCODE = 0x8000_0306L;
     static final long DOUBLE_FAULT = 0x8000_0B08L;
     static final long GENERAL_PROTECTION = 0x8000_0B0DL;

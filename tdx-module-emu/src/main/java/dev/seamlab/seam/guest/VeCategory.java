@@ -3,16 +3,26 @@ package dev.seamlab.seam.guest;
 
 /**
  * Why a virtualization exception was raised: TDG.VP.VEINFO.GET reports it from version 1 on (facts:
- * module ABI section 2.2). The facts name the categories but not their numbers; the numbers here
- * are a guess, the place in this list.
+ * module ABI section 2.2). The numbers are those observed on the reference module; those for
+ * reserved address bits (0x02) and for features that a TD does not support (0x80) have no case
+ * here.
  */
 enum VeCategory {
-    /** The access itself: an EPT violation that the CPU would convert as well. */
-    ARCHITECTURAL,
     /** A page that waits for TDG.MEM.PAGE.ACCEPT. */
-    PENDING,
-    /** An instruction that a TD always has to paravirtualise. */
-    PARAVIRTUAL,
+    PENDING(0x01),
     /** An instruction that raises the exception as long as the TD is configured so. */
-    CONFIGURED_PARAVIRTUAL
+    CONFIGURED_PARAVIRTUAL(0x10),
+    /** An instruction that a TD always has to paravirtualise. */
+    PARAVIRTUAL(0x11);
+
+    private final int number;
+
+    VeCategory(int number) {
+        this.number = number;
+    }
+
+    /** Number in RCX bits 39:32 of TDG.VP.VEINFO.GET. */
+    int number() {
+        return number;
+    }
 }

@@ -26,6 +26,12 @@ enum VmExitRules {
     EXIT,
     /** TD exit that reports the interruption information as well. */
     EXIT_WITH_EVENT,
+    /** The same; one that signals a machine check ends the TD. */
+    SMI,
+    /** TD exit; if it left the guest's state in pieces, it ends the TD. */
+    NOTIFICATION,
+    /** An NMI that waits for the guest can go in. */
+    NMI_WINDOW,
     /** TD exit, and the vCPU never runs again. */
     TRIPLE_FAULT,
     /** TD exit for an NMI; a machine check ends the TD. */
@@ -74,10 +80,13 @@ enum VmExitRules {
                 76);
         // RDPMC, control registers, XSETBV, ENQCMD
         rows(GENERAL_PROTECTION, 15, 28, 55, 72);
-        // INIT, task switch, bus lock, notification
-        rows(EXIT, 3, 9, 74, 75);
-        // external interrupt, SMI
-        rows(EXIT_WITH_EVENT, 1, 6);
+        // INIT, task switch, bus lock
+        rows(EXIT, 3, 9, 74);
+        rows(NOTIFICATION, 75);
+        // external interrupt, SMI in a C-state
+        rows(EXIT_WITH_EVENT, 1, 42);
+        rows(SMI, 6);
+        rows(NMI_WINDOW, 8);
         rows(TRIPLE_FAULT, 2);
         rows(EXCEPTION_OR_NMI, 0);
         rows(EPT_VIOLATION, 48);

@@ -75,8 +75,8 @@ class ProfileReaderTest {
         assertBad(
                 GOOD + "sockets: 2\n",
                 "sockets",
-                "is no field of a profile; here may stand cmrs, cpusPerPackage, description, keyIds,"
-                        + " module, name, nodes, packages, partialWriteErratum, physicalBits");
+                "is no field of a profile; here may stand cmrs, cpusPerPackage, description,"
+                        + " fragmentation, keyIds, module, name, nodes, packages, partialWriteErratum, physicalBits");
         assertBad(
                 GOOD.replace("tdx: 32", "tdx: 32, sgx: 1"),
                 "keyIds.sgx",
@@ -148,6 +148,32 @@ class ProfileReaderTest {
         assertThat(violations(GOOD.replace("physicalBits: 46", "physicalBits: 60")))
                 .extracting(Violation::field)
                 .contains("physicalBits");
+    }
+
+    @Test
+    void parse_fragmentationAndDistances_areRead() {
+        MachineProfile profile =
+                ProfileReader.parse(
+                        GOOD
+                                + "    distances: [10]\n"
+                                + "fragmentation: {seed: 7, extent: 50, used: 30, orders: [6, 3]}\n");
+        assertThat(profile.fragmentation()).isEqualTo(new Fragmentation(7, 50, 30, List.of(6, 3)));
+        assertThat(ProfileReader.parse(GOOD).fragmentation()).isEqualTo(Fragmentation.NONE);
+        assertThat(profile.nodes().get(0).distances()).containsExactly(10);
+        assertThat(violations(GOOD + "    distances: [10, 20]\n"))
+                .extracting(Violation::field)
+                .containsExactly("nodes[0].distances");
+    }
+
+    @Test
+    void parse_badFragmentation_namesTheFields() {
+        assertThat(violations(GOOD + "fragmentation: {used: 96, extent: 101, orders: [0]}\n"))
+                .extracting(Violation::field)
+                .containsExactly(
+                        "fragmentation.extent", "fragmentation.used", "fragmentation.orders");
+        assertThat(violations(GOOD + "fragmentation: {used: 5, orders: [x]}\n"))
+                .extracting(Violation::field)
+                .contains("fragmentation.orders");
     }
 
     @Test

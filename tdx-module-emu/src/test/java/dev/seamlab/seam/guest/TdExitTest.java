@@ -24,6 +24,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TdExitTest {
     private static final long PAGE = 0x5000;
     private static final int HLT = 12;
+    private static final int NMI_WINDOW = 8;
+    private static final long PEND_NMI = 0x2020_0000_0000_000BL;
 
     private final GuestRig.Running td = GuestRig.running(0);
     private final GuestRig rig = td.rig();
@@ -264,6 +266,20 @@ class TdExitTest {
         modest.rig().machine.seamcall(modest.rig().machine.cpus().getFirst(), host);
         assertThat(host.get(Registers.RBP)).isEqualTo(77);
         assertThat(host.get(Registers.RBX)).isZero();
+    }
+
+    @Test
+    void nmiWindow_pendingNmi_goesInOnce() {
+        rig.must(Leaf.VP_WR, td.vcpus()[0], PEND_NMI, 1, -1L);
+        long[] injected = new long[2];
+        td.enter(
+                GuestRig.once(cpu -> {
+                    assertThat(cpu.vmExit(NMI_WINDOW, 0, 0, 0)).isEqualTo(Outcome.EXCEPTION);
+                    injected[0] = ((GuestCpu) cpu).injected();
+                    assertThat(cpu.vmExit(NMI_WINDOW, 0, 0, 0)).isEqualTo(Outcome.DONE);
+                    injected[1] = ((GuestCpu) cpu).injected();
+                }));
+        assertThat(injected).containsExactly(0x8000_0202L, 0);
     }
 
     private static void vmcall(GuestMode cpu, long selected) {

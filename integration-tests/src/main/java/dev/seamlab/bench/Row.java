@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.bench;
+
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.openjdk.jmh.infra.BenchmarkParams;
+import org.openjdk.jmh.results.Result;
+import org.openjdk.jmh.results.RunResult;
+
+/**
+ * One figure of the report.
+ *
+ * @param benchmark class and method
+ * @param params what it was run with
+ * @param score time per operation
+ * @param error half of its 99.9 % confidence interval; NaN where there is none
+ * @param unit of both
+ * @param cpu CPU time per operation in nanoseconds, all threads together; NaN where not measured
+ * @param bytes allocated per operation; NaN where not measured
+ */
+record Row(
+        String benchmark,
+        Map<String, String> params,
+        double score,
+        double error,
+        String unit,
+        double cpu,
+        double bytes) {
+
+    static Row of(RunResult run) {
+        BenchmarkParams params = run.getParams();
+        Map<String, String> known = new TreeMap<>();
+        for (String key : params.getParamsKeys()) {
+            known.put(key, params.getParam(key));
+        }
+        String name = params.getBenchmark();
+        double operations = secondary(run, "operations");
+        Result<?> primary = run.getPrimaryResult();
+        return new Row(
+                name.substring(Row.class.getPackageName().length() + 1),
+                known,
+                primary.getScore(),
+                primary.getScoreError(),
+                primary.getScoreUnit(),
+                secondary(run, "cpuNanos") / operations,
+                secondary(run, "allocatedBytes") / operations);
+    }
+
+    private static double secondary(RunResult run, String label) {
+        Result<?> result = run.getSecondaryResults().get(label);
+        return result == null ? Double.NaN : result.getScore();
+    }
+
+    String param(String key) {
+        return params.getOrDefault(key, "");
+    }
+
+    /** Whether this is a benchmark with these parameters, given as key and value in turn. */
+    boolean is(String name, String... wanted) {
+        if (!benchmark.equals(name)) {
+            return false;
+        }
+        for (int i = 0; i < wanted.length; i += 2) {
+            if (!param(wanted[i]).equals(wanted[i + 1])) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    String paramsText() {
+        return params.entrySet().stream()
+                .filter(entry -> !entry.getKey().equals("gib") || !entry.getValue().equals("1"))
+                .map(entry -> entry.getValue())
+                .collect(Collectors.joining(", "));
+    }
+}

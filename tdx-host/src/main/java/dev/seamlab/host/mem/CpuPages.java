@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.host.mem;
+
+import dev.seamlab.host.cpu.HostCpu;
+import dev.seamlab.machine.Pfn;
+
+/**
+ * The free pages that one CPU keeps for single-page requests, as the kernel's per-CPU page lists:
+ * filled from the zones a batch at a time, given back a batch at a time, last in, first out in
+ * between. Pages of the CPU's own node only.
+ *
+ * <p>Whoever has claimed the CPU owns its list, so no lock and no shared word is touched: the claim
+ * is what switching preemption off is in the kernel. Others wait until the CPU is idle ({@link
+ * HostCpu#ifIdle}).
+ */
+final class CpuPages {
+    /** A list that reaches this many batches gives one back. */
+    private static final int HIGH = 4;
+
+    private final HostCpu cpu;
+    private final PageDirectory directory;
+    private final Zone[] zones;
+    private final int batch;
+    private final Tally tally = new Tally();
+    private final @Pfn long[] pages;
+    private int count;
+    // Pages come and go near each other: the GiB of the last one.
+    private @Pfn long lastFirst = -1;
+    private byte[] lastUses = {};
+
+    /**
+     * @param zones those of the CPU's node, in the order of preference
+     * @param batch how many pages move at a time
+     */
+    CpuPages(HostCpu cpu, PageDirectory directory, Zone[] zones, int batch) {
+        this.cpu = cpu;
+        this.directory = directory;
+        this.zones = zones;
+        this.batch = batch;
+        this.pages = new long[HIGH * batch];
+    }
+
+    /**
+     * The kernel's zone_batchsize: a 4096th of the memory, at most 64 pages, then to just below a
+     * power of two, so that CPUs with a common beat do not fill the same sets of their caches.
+     */
+    static int batchFor(long presentPages) {
+        int wanted = (int) Math.max(1, Math.min(presentPages >>> 12, 64));
+        return Math.max(1, Integer.highestOneBit(wanted + wanted / 2) - 1);
+    }
+
+    /** The CPU whose list this is. */
+    HostCpu cpu() {
+        return cpu;
+    }
+
+    /** Takes a page, or answers NONE where the node has none left. */
+    @Pfn
+    long take(PageUse use) {
+        if (count == 0 && !refill()) {
+            return PageAllocator.NONE;
+        }
+        long pfn = pages[--count];
+        uses(pfn)[Zone.offset(pfn)] = BuddyMap.tag(use);
+        tally.add(use, 1);
+        return pfn;
+    }
+
+    /** Takes a page back. The caller has seen that it belongs to this node. */
+    void giveBack(GibPages gib, @Pfn long pfn, PageUse use) {
+        BuddyMap map = gib.map();
+        int offset = Zone.offset(pfn);
+        if (map == null) {
+            // In the middle of a range that was taken as whole GiBs.
+            gib.zone().giveBack(gib, offset, use);
+            return;
+        }
+        if (map.uses[offset] != BuddyMap.tag(use)) {
+            Zone.requireUse(gib, offset, use, "freed");
+        }
+        if (count == pages.length) {
+            giveBackOldest(batch);
+        }
+        map.uses[offset] = BuddyMap.LISTED;
+        tally.add(use, -1);
+        pages[count++] = pfn;
+    }
+
+    /** Gives all pages back to their zones. */
+    void drain() {
+        giveBackOldest(count);
+    }
+
+    /** Pages in the list. */
+    int count() {
+        return count;
+    }
+
+    /** Page at a place of the list. */
+    @Pfn
+    long page(int index) {
+        return pages[index];
+    }
+
+    Tally tally() {
+        return tally;
+    }
+
+    private boolean refill() {
+        for (Zone zone : zones) {
+            count = zone.takeListed(pages, 0, batch);
+            if (count > 0) {
+                // The lowest of what one block gave goes first, as the kernel's lists have it.
+                for (int low = 0, high = count - 1; low < high; low++, high--) {
+                    long page = pages[low];
+                    pages[low] = pages[high];
+                    pages[high] = page;
+                }
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void giveBackOldest(int number) {
+        for (int from = 0; from < number; ) {
+            Zone zone = zoneOf(pages[from]);
+            int to = from + 1;
+            while (to < number && zoneOf(pages[to]) == zone) {
+                to++;
+            }
+            zone.giveBackListed(directory, pages, from, to);
+            from = to;
+        }
+        count -= number;
+        System.arraycopy(pages, number, pages, 0, count);
+    }
+
+    private Zone zoneOf(@Pfn long pfn) {
+        return require(pfn).zone();
+    }
+
+    private byte[] uses(@Pfn long pfn) {
+        long first = pfn & -GibPages.PAGES;
+        if (first != lastFirst) {
+            BuddyMap map = require(pfn).map();
+            if (map == null) {
+                throw new IllegalStateException("a listed page has not been told apart");
+            }
+            lastUses = map.uses;
+            lastFirst = first;
+        }
+        return lastUses;
+    }
+
+    private GibPages require(@Pfn long pfn) {
+        GibPages gib = directory.find(pfn);
+        if (gib == null) {
+            throw new IllegalStateException("frame " + pfn + " in a CPU's list is no RAM");
+        }
+        return gib;
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.control.host;
+
+import com.google.protobuf.Timestamp;
+import dev.seamlab.guest.Builtin;
+import dev.seamlab.machine.profile.AddressRange;
+import dev.seamlab.machine.profile.MachineProfile;
+import dev.seamlab.machine.profile.ModuleProfile;
+import dev.seamlab.v1.AuditFinding;
+import dev.seamlab.v1.AuditReport;
+import dev.seamlab.v1.BuiltInGuestProgram;
+import dev.seamlab.v1.HostAttribute;
+import dev.seamlab.v1.HostCpu;
+import dev.seamlab.v1.HostInfo;
+import dev.seamlab.v1.MemoryRange;
+import dev.seamlab.vmm.Finding;
+import dev.seamlab.vmm.HostMemory;
+import dev.seamlab.vmm.Vmm;
+import java.time.Instant;
+import java.util.List;
+
+/** From the host to what clients see of it. */
+final class HostMapper {
+    private HostMapper() {}
+
+    static HostInfo toProto(Vmm vmm, String preset, List<String> bootLog, Instant bootTime) {
+        MachineProfile profile = vmm.options().profile();
+        ModuleProfile module = profile.module();
+        HostMemory memory = vmm.memory();
+        HostInfo.Builder proto =
+                HostInfo.newBuilder()
+                        .setProfile(profile.name())
+                        .setDescription(profile.description())
+                        .setModuleVersion(
+                                module.major() + "." + module.minor() + "." + module.update())
+                        .setModuleFeatures(module.features0())
+                        .setPreset(preset)
+                        .setDynamicPamt(vmm.dynamicPamtEnabled())
+                        .setPackageCount(profile.packages())
+                        .setCpuCount(profile.cpus())
+                        .setMemoryBytes(profile.memoryBytes())
+                        .setKeyIds(MemoryMapper.keyIds(memory))
+                        .addAllBootLog(bootLog)
+                        .setBootTime(
+                                Timestamp.newBuilder()
+                                        .setSeconds(bootTime.getEpochSecond())
+                                        .setNanos(bootTime.getNano()))
+                        .setPamt(MemoryMapper.pamt(vmm, memory));
+        vmm.host()
+                .attributes()
+                .forEach((name, value) ->
+                        proto.addAttributes(
+                                HostAttribute.newBuilder().setName(name).setValue(value)));
+        vmm.host().cpus().all().stream()
+                .filter(cpu -> !cpu.logical().isOnline())
+                .forEach(cpu -> proto.addOfflineCpus(cpu.index()));
+        for (int node = 0; node < profile.nodes().size(); node++) {
+            for (AddressRange range : profile.nodes().get(node).memory()) {
+                proto.addMemoryRanges(
+                        MemoryRange.newBuilder()
+                                .setNode(node)
+                                .setStart(range.start())
+                                .setEnd(range.end()));
+            }
+        }
+        for (String name : Builtin.NAMES) {
+            proto.addGuestPrograms(
+                    BuiltInGuestProgram.newBuilder()
+                            .setName(name)
+                            .setText(Builtin.named(name).text()));
+        }
+        return proto.build();
+    }
+
+    static HostCpu toProto(dev.seamlab.host.cpu.HostCpu cpu) {
+        return HostCpu.newBuilder()
+                .setCpu(cpu.index())
+                .setPackage(cpu.packageIndex())
+                .setNode(cpu.node())
+                .setOnline(cpu.logical().isOnline())
+                .build();
+    }
+
+    static AuditReport toProto(List<Finding> findings, boolean concurrent) {
+        AuditReport.Builder proto = AuditReport.newBuilder().setConcurrent(concurrent);
+        for (Finding finding : findings) {
+            proto.addFindings(
+                    AuditFinding.newBuilder()
+                            .setRule(finding.rule())
+                            .setSubject(finding.subject())
+                            .setDescription(finding.description()));
+        }
+        return proto.build();
+    }
+}

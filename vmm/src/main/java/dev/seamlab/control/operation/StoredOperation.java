@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.control.operation;
+
+import com.google.longrunning.Operation;
+import com.google.protobuf.Any;
+import com.google.protobuf.Message;
+import com.google.rpc.Status;
+import dev.seamlab.v1.TrustDomain.State;
+import dev.seamlab.v1.TrustDomainOperationMetadata;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** One long-running operation, from the request until somebody deletes it or it is forgotten. */
+public final class StoredOperation {
+    /** How an operation ended: exactly one of the two is there. */
+    private record Outcome(@Nullable Message response, @Nullable Status error) {}
+
+    private final String name;
+    private final String verb;
+    private final String trustDomain;
+    private final CompletableFuture<Outcome> outcome = new CompletableFuture<>();
+    private volatile Supplier<State> state = () -> State.STATE_UNSPECIFIED;
+    private volatile boolean cancelRequested;
+
+    StoredOperation(String name, String verb, String trustDomain) {
+        this.name = name;
+        this.verb = verb;
+        this.trustDomain = trustDomain;
+    }
+
+    /** Resource name, {@code operations/{id}}. */
+    public String name() {
+        return name;
+    }
+
+    /** Completes, without a value that matters, when the operation is done. */
+    public CompletableFuture<?> done() {
+        return outcome;
+    }
+
+    public boolean isDone() {
+        return outcome.isDone();
+    }
+
+    /** Whether somebody asked to give up; the work looks at this between its steps. */
+    public boolean isCancelRequested() {
+        return cancelRequested;
+    }
+
+    public void requestCancel() {
+        cancelRequested = true;
+    }
+
+    /** Where the state of the trust domain comes from while the work goes on. */
+    public void reportStateFrom(Supplier<State> source) {
+        state = source;
+    }
+
+    public void succeed(Message response) {
+        State last = state.get();
+        state = () -> last;
+        outcome.complete(new Outcome(response, null));
+    }
+
+    public void fail(Status error) {
+        State last = state.get();
+        state = () -> last;
+        outcome.complete(new Outcome(null, error));
+    }
+
+    /** The operation as it stands. */
+    public Operation toProto() {
+        Operation.Builder proto =
+                Operation.newBuilder()
+                        .setName(name)
+                        .setMetadata(
+                                Any.pack(
+                                        TrustDomainOperationMetadata.newBuilder()
+                                                .setTrustDomain(trustDomain)
+                                                .setVerb(verb)
+                                                .setState(state.get())
+                                                .setCancelRequested(cancelRequested)
+                                                .build()));
+        Outcome end = outcome.getNow(null);
+        if (end != null) {
+            proto.setDone(true);
+            if (end.error() != null) {
+                proto.setError(end.error());
+            } else if (end.response() != null) {
+                proto.setResponse(Any.pack(end.response()));
+            }
+        }
+        return proto.build();
+    }
+}

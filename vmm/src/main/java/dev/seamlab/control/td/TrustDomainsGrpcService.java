@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.control.td;
+
+import com.google.longrunning.Operation;
+import com.google.protobuf.Empty;
+import com.google.protobuf.Message;
+import dev.seamlab.control.call.Calls;
+import dev.seamlab.control.call.ErrorMapper;
+import dev.seamlab.control.call.Rejection;
+import dev.seamlab.control.call.TrustDomainName;
+import dev.seamlab.control.operation.OperationStore;
+import dev.seamlab.control.operation.RequestIds;
+import dev.seamlab.control.operation.StoredOperation;
+import dev.seamlab.v1.CreateTrustDomainRequest;
+import dev.seamlab.v1.DeleteTrustDomainRequest;
+import dev.seamlab.v1.Firmware;
+import dev.seamlab.v1.GetTrustDomainRequest;
+import dev.seamlab.v1.ListTrustDomainsRequest;
+import dev.seamlab.v1.ListTrustDomainsResponse;
+import dev.seamlab.v1.PauseTrustDomainRequest;
+import dev.seamlab.v1.ResumeTrustDomainRequest;
+import dev.seamlab.v1.StartTrustDomainRequest;
+import dev.seamlab.v1.StopTrustDomainRequest;
+import dev.seamlab.v1.TrustDomain;
+import dev.seamlab.v1.TrustDomainsGrpc;
+import dev.seamlab.v1.WatchTrustDomainRequest;
+import dev.seamlab.v1.WatchTrustDomainResponse;
+import dev.seamlab.v1.WatchTrustDomainsRequest;
+import dev.seamlab.v1.WatchTrustDomainsResponse;
+import dev.seamlab.vmm.Outcome;
+import dev.seamlab.vmm.Refusal;
+import dev.seamlab.vmm.TdAction;
+import dev.seamlab.vmm.TdSnapshot;
+import dev.seamlab.vmm.TrustDomainSpec;
+import dev.seamlab.vmm.Violation;
+import dev.seamlab.vmm.Vmm;
+import io.grpc.stub.StreamObserver;
+import io.quarkus.grpc.GrpcService;
+import io.smallrye.common.annotation.RunOnVirtualThread;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Function;
+
+/** The life of trust domains, over gRPC. */
+@GrpcService
+@RunOnVirtualThread
+public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBase {
+    private final Calls calls;
+    private final Vmm vmm;
+    private final ErrorMapper errors;
+    private final TrustDomainMapper mapper;
+    private final Births births;
+    private final OperationStore operations;
+    private final RequestIds requestIds;
+    private final Watches watches;
+    private final FaultTotals faults;
+
+    TrustDomainsGrpcService(
+            Calls calls,
+            Vmm vmm,
+            ErrorMapper errors,
+            TrustDomainMapper mapper,
+            Births births,
+            OperationStore operations,
+            RequestIds requestIds,
+            Watches watches,
+            FaultTotals faults) {
+        this.calls = calls;
+        this.vmm = vmm;
+        this.errors = errors;
+        this.mapper = mapper;
+        this.births = births;
+        this.operations = operations;
+        this.requestIds = requestIds;
+        this.watches = watches;
+        this.faults = faults;
+    }
+
+    @Override
+    public void createTrustDomain(CreateTrustDomainRequest request, StreamObserver<Operation> out) {
+        calls.unary(
+                request, out, r -> requestIds.once(r.getRequestId(), r, () -> create(r)).toProto());
+    }
+
+    @Override
+    public void getTrustDomain(GetTrustDomainRequest request, StreamObserver<TrustDomain> out) {
+        calls.unary(request, out, r -> mapper.toProto(find(r.getName())));
+    }
+
+    @Override
+    public void listTrustDomains(
+            ListTrustDomainsRequest request, StreamObserver<ListTrustDomainsResponse> out) {
+        calls.unary(request, out, r -> TrustDomainPages.page(vmm.list(), r, mapper));
+    }
+
+    @Override
+    public void startTrustDomain(StartTrustDomainRequest request, StreamObserver<TrustDomain> out) {
+        calls.unary(request, out, r -> change(r.getName(), vmm::start));
+    }
+
+    @Override
+    public void pauseTrustDomain(PauseTrustDomainRequest request, StreamObserver<TrustDomain> out) {
+        calls.unary(request, out, r -> change(r.getName(), vmm::pause));
+    }
+
+    @Override
+    public void resumeTrustDomain(
+            ResumeTrustDomainRequest request, StreamObserver<TrustDomain> out) {
+        calls.unary(request, out, r -> change(r.getName(), vmm::resume));
+    }
+
+    @Override
+    public void stopTrustDomain(StopTrustDomainRequest request, StreamObserver<TrustDomain> out) {
+        calls.unary(request, out, r -> change(r.getName(), vmm::stop));
+    }
+
+    @Override
+    public void deleteTrustDomain(DeleteTrustDomainRequest request, StreamObserver<Operation> out) {
+        calls.unary(
+                request, out, r -> requestIds.once(r.getRequestId(), r, () -> delete(r)).toProto());
+    }
+
+    @Override
+    public void watchTrustDomain(
+            WatchTrustDomainRequest request, StreamObserver<WatchTrustDomainResponse> out) {
+        calls.streaming(request, out, r -> watches.one(find(r.getName()), r.getResumeToken(), out));
+    }
+
+    @Override
+    public void watchTrustDomains(
+            WatchTrustDomainsRequest request, StreamObserver<WatchTrustDomainsResponse> out) {
+        calls.streaming(request, out, r -> watches.all(out));
+    }
+
+    private StoredOperation create(CreateTrustDomainRequest request) {
+        String id = request.getTrustDomainId().isEmpty() ? anyId() : request.getTrustDomainId();
+        String name = TrustDomainName.of(id);
+        TrustDomainSpec spec = SpecMapper.toSpec(id, request.getTrustDomain());
+        List<Violation> violations = vmm.validate(spec);
+        if (!violations.isEmpty()) {
+            throw errors.invalidSpec(violations);
+        }
+        Firmware firmware = SpecMapper.describe(spec.firmware(), request.getTrustDomain());
+        if (request.getValidateOnly()) {
+            if (vmm.get(id) instanceof Outcome.Done) {
+                throw Rejection.alreadyExists(TrustDomainName.TYPE, name);
+            }
+            return operations.done(
+                    "create",
+                    name,
+                    SpecMapper.toProto(spec).setName(name).setFirmware(firmware).build());
+        }
+        births.note(id, firmware);
+        try {
+            return operations.start(
+                    "create", name, operation -> build(spec, request.getStart(), operation));
+        } catch (Rejection tooMany) {
+            births.forget(id);
+            throw tooMany;
+        }
+    }
+
+    private Message build(TrustDomainSpec spec, boolean start, StoredOperation operation) {
+        operation.reportStateFrom(() -> state(spec.id()));
+        Outcome<dev.seamlab.vmm.TrustDomain> built;
+        boolean exists = false;
+        try {
+            built = vmm.create(spec, operation::isCancelRequested);
+            exists = built instanceof Outcome.Done;
+        } finally {
+            if (!exists) {
+                births.forget(spec.id());
+            }
+        }
+        dev.seamlab.vmm.TrustDomain td = errors.granted(built);
+        return mapper.toProto(start ? errors.granted(vmm.start(td.id())) : td);
+    }
+
+    private StoredOperation delete(DeleteTrustDomainRequest request) {
+        String name = request.getName();
+        String id = TrustDomainName.id(name);
+        Outcome<dev.seamlab.vmm.TrustDomain> found = vmm.get(id);
+        if (found instanceof Outcome.Refused<dev.seamlab.vmm.TrustDomain>(Refusal.NotFound none)) {
+            if (request.getAllowMissing()) {
+                return operations.done("delete", name, Empty.getDefaultInstance());
+            }
+            throw errors.rejection(none);
+        }
+        dev.seamlab.vmm.TrustDomain td = errors.granted(found);
+        TdSnapshot now = td.snapshot();
+        String etag = TrustDomainMapper.version(births.of(id), now);
+        if (!request.getEtag().isEmpty() && !request.getEtag().equals(etag)) {
+            throw Rejection.aborted(
+                    "ETAG_MISMATCH",
+                    name,
+                    "etag: " + name + " has changed meanwhile: get it again and decide again");
+        }
+        if (!TdAction.legalIn(now.state()).contains(TdAction.DELETE)) {
+            throw errors.rejection(new Refusal.WrongState(id, TdAction.DELETE, now.state()));
+        }
+        if (request.getValidateOnly()) {
+            return operations.done("delete", name, Empty.getDefaultInstance());
+        }
+        return operations.start(
+                "delete",
+                name,
+                operation -> {
+                    operation.reportStateFrom(() -> state(id));
+                    faults.retire(errors.granted(vmm.delete(id)));
+                    births.forget(id);
+                    return Empty.getDefaultInstance();
+                });
+    }
+
+    private TrustDomain change(
+            String name, Function<String, Outcome<dev.seamlab.vmm.TrustDomain>> action) {
+        return mapper.toProto(errors.granted(action.apply(TrustDomainName.id(name))));
+    }
+
+    private dev.seamlab.vmm.TrustDomain find(String name) {
+        return errors.granted(vmm.get(TrustDomainName.id(name)));
+    }
+
+    private TrustDomain.State state(String id) {
+        return vmm.get(id) instanceof Outcome.Done<dev.seamlab.vmm.TrustDomain>(var td)
+                ? TrustDomainMapper.toProto(td.state())
+                : TrustDomain.State.STATE_UNSPECIFIED;
+    }
+
+    private static String anyId() {
+        return String.format("td-%08x", ThreadLocalRandom.current().nextInt());
+    }
+}
