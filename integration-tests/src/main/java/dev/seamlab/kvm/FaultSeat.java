@@ -23,10 +23,10 @@ public final class FaultSeat {
      * steps; each must succeed.
      */
     public void fault(int[] gfns, int from, int to, int step) {
-        HostCpu cpu = vm.claim(vcpu.associatedCpu());
+        HostCpu cpu = vcpu.claimCpu();
         try {
             for (int i = from; i < to; i += step) {
-                int result = vm.faults().handle(cpu, vcpu, gfns[i], true);
+                int result = vm.faults().handle(cpu, vcpu, gfns[i], true, FaultPath.NO_ACCEPT);
                 if (result != Errno.OK) {
                     throw new IllegalStateException(
                             "the fault on page " + gfns[i] + " ended with " + result);

@@ -3,6 +3,7 @@ package dev.seamlab.host;
 
 import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.cpu.HostCpus;
+import dev.seamlab.host.cpu.StopMachine;
 import dev.seamlab.host.init.MemoryList;
 import dev.seamlab.host.init.SystemInfo;
 import dev.seamlab.host.init.Tdmr;
@@ -50,6 +51,7 @@ public final class TdxHost {
     private final RangeSplits splits;
     private final Lock tdxLock = new Lock(LockRank.TDX);
     private final Lock hotplugLock = new Lock(LockRank.CPU_HOTPLUG);
+    private final StopMachine stopMachine;
     private final List<Consumer<HostCpu>> offlineListeners = new CopyOnWriteArrayList<>();
 
     /** What bring-up has put together. */
@@ -74,6 +76,7 @@ public final class TdxHost {
     TdxHost(Parts parts) {
         this.parts = parts;
         this.controlPages = new ControlPages(parts.pages, parts.backing);
+        this.stopMachine = new StopMachine(parts.cpus);
         this.sleepingPairs =
                 IntStream.range(0, parts.pages.nodes())
                         .<PairSource>mapToObj(node -> new AllocatorPairs(parts.pages, node))
@@ -211,6 +214,11 @@ public final class TdxHost {
      */
     public Lock hotplugLock() {
         return hotplugLock;
+    }
+
+    /** Stops everything that changes what host and module hold, for an audit. */
+    public StopMachine stopMachine() {
+        return stopMachine;
     }
 
     /** The kernel log. */

@@ -10,6 +10,7 @@ import dev.seamlab.host.pamt.RangeRefcounts;
 import dev.seamlab.kvm.KvmTdx;
 import dev.seamlab.kvm.KvmVcpu;
 import dev.seamlab.kvm.PairLedger;
+import dev.seamlab.kvm.PreFault;
 import dev.seamlab.kvm.TdConfig;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gpa;
@@ -197,7 +198,10 @@ final class KvmWorld implements World {
     private static int perform(Guest guest, int thread, Op op) {
         @Gpa long gpa = op.target() * Addresses.PAGE_SIZE;
         return switch (op.verb()) {
-            case FAULT -> guest.vcpus.get(thread).preFault(gpa, 1);
+            case FAULT ->
+                    guest.vcpus
+                            .get(thread)
+                            .preFaultMemory(new PreFault(gpa, Addresses.PAGE_SIZE, 0));
             case ZAP -> guest.vm.setMemoryAttributes(gpa, Addresses.PAGE_SIZE, false);
             case PRIVATE -> guest.vm.setMemoryAttributes(gpa, Addresses.PAGE_SIZE, true);
             case RECLAIM -> guest.vm.punch(gpa, Addresses.PAGE_SIZE, true);

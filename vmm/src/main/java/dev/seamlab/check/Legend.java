@@ -42,6 +42,8 @@ final class Legend {
             case VCPU -> "vcpu->mutex";
             case SLOTS -> "slots_lock";
             case GMEM -> "gmem lock";
+            case WORLD_STOPPER -> "the stop_machine mutex";
+            case WORLD -> "stop_machine";
             case CPU_HOTPLUG -> "cpu hotplug lock";
             case TDX -> "tdx_lock";
             case CPU -> "the CPU";

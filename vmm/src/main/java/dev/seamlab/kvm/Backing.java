@@ -9,8 +9,8 @@ import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Pfn;
 
 /**
- * Host pages behind the guest pages of one memslot, allocated at the first fault: a guest_memfd for
- * private memory, anonymous user memory for shared.
+ * Host pages behind guest pages, allocated at the first fault: a guest_memfd for private memory,
+ * anonymous user memory for shared.
  *
  * <p>Punching is safe against faults because its caller brackets it with an MMU invalidation: a
  * fault that looked a page up before cannot map it afterwards.
@@ -22,22 +22,39 @@ final class Backing {
     private final KvmStats stats;
     private final Counter counter;
 
+    /** Added to every index: where the window that this object shows begins. */
+    private final long offset;
+
     /**
-     * @param frames first page frame that the host does not have
      * @param counter where its pages are counted
      */
     Backing(
             PageAllocator allocator,
             PageUse use,
-            long pages,
-            @Pfn long frames,
+            PageTable512 pages,
             KvmStats stats,
             Counter counter) {
+        this(allocator, use, pages, stats, counter, 0);
+    }
+
+    private Backing(
+            PageAllocator allocator,
+            PageUse use,
+            PageTable512 pages,
+            KvmStats stats,
+            Counter counter,
+            long offset) {
         this.allocator = allocator;
         this.use = use;
+        this.pages = pages;
         this.stats = stats;
         this.counter = counter;
-        this.pages = new PageTable512(pages, frames);
+        this.offset = offset;
+    }
+
+    /** The same pages, counted from another one. */
+    Backing window(long from) {
+        return new Backing(allocator, use, pages, stats, counter, offset + from);
     }
 
     /** What its pages count as. */
@@ -53,7 +70,7 @@ final class Backing {
      */
     @Pfn
     long getOrAllocate(HostCpu cpu, int slot, long index) {
-        long pfn = pages.get(index);
+        long pfn = pages.get(offset + index);
         if (pfn != PageTable512.NONE) {
             return pfn;
         }
@@ -61,7 +78,7 @@ final class Backing {
         if (fresh == PageAllocator.NONE) {
             return PageAllocator.NONE;
         }
-        if (pages.putIfNone(index, fresh)) {
+        if (pages.putIfNone(offset + index, fresh)) {
             stats.count(slot, counter);
             return fresh;
         }
@@ -70,8 +87,8 @@ final class Backing {
     }
 
     /**
-     * The 512 contiguous, aligned pages of the 2 MiB unit that begins at an index; allocated where
-     * the unit never had a page.
+     * The 512 contiguous, aligned pages of the 2 MiB unit that begins at an index, of the file and
+     * not only of this window; allocated where the unit never had a page.
      *
      * @param slot the vCPU's, see {@link KvmVcpu#slot}
      * @return the first, or {@link PageAllocator#NONE} where there are no such pages: the unit has
@@ -79,30 +96,31 @@ final class Backing {
      */
     @Pfn
     long getOrAllocateUnit(HostCpu cpu, int slot, long index) {
-        if (pages.isUntouched(index)) {
+        long at = offset + index;
+        if (pages.isUntouched(at)) {
             long size = Addresses.PAGES_PER_RANGE;
             long fresh = allocator.allocateRange(cpu.node(), size, size, use);
             if (fresh != PageAllocator.NONE) {
-                if (pages.putUnitIfNone(index, fresh)) {
+                if (pages.putUnitIfNone(at, fresh)) {
                     stats.add(slot, counter, size);
                     return fresh;
                 }
                 allocator.freeRange(fresh, size, use);
             }
         }
-        long standing = pages.contiguousUnit(index);
+        long standing = pages.contiguousUnit(at);
         return standing == PageTable512.NONE ? PageAllocator.NONE : standing;
     }
 
     /** The page at an index, or {@link PageTable512#NONE}. */
     @Pfn
     long peek(long index) {
-        return pages.get(index);
+        return pages.get(offset + index);
     }
 
     /** Gives the pages of a range back (fallocate PUNCH_HOLE, madvise DONTNEED). */
     void punch(long from, long to) {
-        for (long index = from; index < to; index++) {
+        for (long index = offset + from; index < offset + to; index++) {
             if (pages.isUntouched(index)) {
                 index |= Addresses.PAGES_PER_RANGE - 1;
                 continue;
@@ -115,15 +133,19 @@ final class Backing {
         }
     }
 
-    /** Drops a page without freeing it, because the module may still own it. */
+    /** Gives a page up for ever, because the module may still own it. */
     void leak(long index) {
-        if (pages.take(index) != PageTable512.NONE) {
+        long pfn = pages.take(offset + index);
+        if (pfn != PageTable512.NONE) {
+            allocator.retag(pfn, use, PageUse.LEAKED);
             stats.add(0, counter, -1);
         }
     }
 
-    /** Shows every page by index. */
-    void forEach(PageTable512.Visitor visitor) {
-        pages.forEach(visitor);
+    /** Pages that it holds, in this window and outside; looks at all of them. */
+    long count() {
+        long[] count = new long[1];
+        pages.forEach((index, pfn) -> count[0]++);
+        return count[0];
     }
 }

@@ -69,6 +69,8 @@ public final class KvmStats {
         LEAVES_UNUSED,
         /** Pages that a vCPU's pool still held when the vCPU was freed. */
         POOL_UNUSED,
+        /** vCPUs that went on on another CPU, after a flush on the old one. */
+        MIGRATIONS,
         /** Largest number of pages seen in a vCPU's pool; a maximum, not a sum. */
         POOL_HIGH_WATER,
         /** Most table pages that waited with backing for one vCPU; a maximum, not a sum. */

@@ -60,7 +60,7 @@ final class LargeLeaves implements LeafLevels {
                 first >= slot.base()
                         && first + UNIT <= slot.end()
                         // guest_memfd's page must be as aligned as the guest's.
-                        && slot.base() % UNIT == 0
+                        && slot.hasUnits()
                         && slot.attributes().isAllPrivate(slot.index(first));
         return covered ? PageInfo.LEVEL_2M : PageInfo.LEVEL_4K;
     }
@@ -97,16 +97,20 @@ final class LargeLeaves implements LeafLevels {
 
     /**
      * Leaves no 2M leaf in a range: removes those inside, splits those that reach out of it. What
-     * is left is for {@link ZapPath}.
+     * is left is for {@link ZapPath}. Without the KeyID nothing can be split, nor translated any
+     * more, so there the whole leaf goes (R-44).
      *
-     * @return OK; ENOMEM; EIO where pages had to be leaked
+     * @return OK; EIO where pages had to be leaked
      */
     int clear(HostCpu cpu, Memslot slot, @Gfn long from, @Gfn long to) {
         int result = Errno.OK;
         for (long first = firstOf(from); first < to; first += UNIT) {
             if (isLarge(first)) {
                 boolean whole = first >= from && first + UNIT <= to;
-                int one = whole ? remove(cpu, slot, first) : split(cpu, first);
+                int one =
+                        whole || !vm.isAccessible()
+                                ? remove(cpu, slot, first)
+                                : splitOrLeak(cpu, slot, first);
                 result = one == Errno.OK ? result : one;
             }
         }
@@ -126,15 +130,37 @@ final class LargeLeaves implements LeafLevels {
         if (result == Errno.OK) {
             vm.stats().count(0, Counter.ZAPS);
         } else {
-            for (long i = 0; i < UNIT; i++) {
-                slot.gmem().leak(slot.index(first) + i);
-            }
-            vm.stats().add(0, Counter.LEAKED_PAGES, UNIT);
+            leak(slot, first);
         }
         return result;
     }
 
+    /** A leaf that can neither stay nor be split is the module's for ever. */
+    private int splitOrLeak(HostCpu cpu, Memslot slot, @Gfn long first) {
+        int result = split(cpu, first);
+        if (result != Errno.OK) {
+            MirrorTable table = tableOf(first);
+            int index = MirrorEpt.index(first, PageInfo.LEVEL_2M);
+            table.freeze(index, table.read(index));
+            table.thaw(index, MirrorTable.EMPTY);
+            vm.stats().add(0, Counter.PRIVATE_PAGES, -UNIT);
+            vm.stats().add(0, Counter.LARGE_LEAVES, -1);
+            leak(slot, first);
+        }
+        return result;
+    }
+
+    private void leak(Memslot slot, @Gfn long first) {
+        for (long i = 0; i < UNIT; i++) {
+            slot.gmem().leak(slot.index(first) + i);
+        }
+        vm.stats().add(0, Counter.LEAKED_PAGES, UNIT);
+    }
+
     private int takeOut(HostCpu cpu, @Gpa long gpa, @Pfn long page) {
+        if (!vm.hasKeyId()) {
+            return reclaim(cpu, page);
+        }
         int result = blockAndTrack(cpu, gpa);
         if (result != Errno.OK) {
             return result;
@@ -152,6 +178,17 @@ final class LargeLeaves implements LeafLevels {
             }
         }
         return Errno.OK; // no put: a 2M leaf holds no count
+    }
+
+    private int reclaim(HostCpu cpu, @Pfn long page) {
+        long status = host.tdh().phymem().pageReclaim(cpu, Addresses.hpa(page));
+        if (status != Status.SUCCESS) {
+            return bug(Leaf.PHYMEM_PAGE_RECLAIM, status);
+        }
+        for (long i = 0; i < UNIT; i++) {
+            host.pageReset().reset(page + i);
+        }
+        return Errno.OK;
     }
 
     // ------------------------------------------------------------------ split and merge
@@ -273,6 +310,7 @@ final class LargeLeaves implements LeafLevels {
             host.backing().put(cpu, table);
             host.pages().free(table, PageUse.SEPT);
         } else {
+            host.pages().retag(table, PageUse.SEPT, PageUse.LEAKED);
             vm.stats().count(0, Counter.LEAKED_PAGES);
         }
         return result;
@@ -319,10 +357,12 @@ final class LargeLeaves implements LeafLevels {
         }
         vm.stats().busy(0, Counter.ZAP_BUSY, status);
         vm.holdEntries(true);
-        vm.kickAll();
-        status = call.issue();
-        vm.holdEntries(false);
-        return status;
+        try {
+            vm.kickAll();
+            return call.issue();
+        } finally {
+            vm.holdEntries(false);
+        }
     }
 
     /**

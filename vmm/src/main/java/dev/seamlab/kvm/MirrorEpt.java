@@ -2,6 +2,7 @@
 package dev.seamlab.kvm;
 
 import dev.seamlab.machine.Gfn;
+import dev.seamlab.machine.Pfn;
 import dev.seamlab.machine.sched.Cells;
 import org.jspecify.annotations.Nullable;
 
@@ -73,6 +74,17 @@ final class MirrorEpt {
             table = table.child(index);
         }
         return table;
+    }
+
+    /** The 4K page mapped at a guest page, or 0. */
+    @Pfn
+    long lookup(@Gfn long gfn) {
+        MirrorTable table = leafTable(gfn);
+        if (table == null) {
+            return 0;
+        }
+        long entry = table.read(index(gfn, 0));
+        return MirrorTable.isPresent(entry) ? MirrorTable.pfn(entry) : 0;
     }
 
     /** Shows every present entry, tables before what they hold. For a VM at rest. */

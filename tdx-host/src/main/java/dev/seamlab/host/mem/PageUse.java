@@ -34,7 +34,12 @@ public enum PageUse {
      */
     SEPT_READY(false, "backed Secure EPT tables that wait in a vCPU's pool"),
     /** Whatever else lives on the host, by the machine's fragmentation profile. */
-    RESIDENT(false, "whatever else lives on the host; never allocated");
+    RESIDENT(false, "whatever else lives on the host; never allocated"),
+    /**
+     * Given up on purpose, because the module refused to give it back and may still own it. A page
+     * that had a count keeps it in the refcount of its range for ever.
+     */
+    LEAKED(true, "given up because the module may still own them; never allocated");
 
     /** Number of uses. */
     public static final int COUNT = values().length;
