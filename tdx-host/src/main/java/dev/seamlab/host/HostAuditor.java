@@ -26,7 +26,9 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li>Each page belongs to exactly one of allocator, host and module, and the module uses it for
  *       what the host gave it for.
- *   <li>The refcount of a range is the number of its 4K pages that the module owns (I4).
+ *   <li>The refcount of a range is the number of its 4K pages that the module owns (I4). A page
+ *       that the host leaked on purpose keeps its count, whatever the module thinks of it; and a
+ *       range whose pair the module would not give back keeps one (R-19).
  *   <li>A range has a page pair exactly if its refcount is above zero (I1, I2), and the pairs are
  *       all the pages that the host counts as pairs.
  *   <li>The allocator's books balance.
@@ -156,7 +158,7 @@ public final class HostAuditor {
                             + type
                             + " to the module");
         }
-        if (as4k && isOwned(type)) {
+        if (use == PageUse.LEAKED || (as4k && isOwned(type))) {
             ownedByRange.merge(pfn & RANGE_PFN_MASK, 1, Integer::sum);
         }
     }
@@ -171,7 +173,7 @@ public final class HostAuditor {
             // guest_memfd keeps pages that are not, or no longer, mapped.
             case GUEST_PRIVATE -> type == PageType.REG || type == PageType.NDA;
             case PAMT_PAIR -> type == PageType.PAMT;
-            case PAMT_STATIC -> true;
+            case PAMT_STATIC, LEAKED -> true;
             case HOST, REFCOUNTS, GUEST_SHARED, BUFFER, POOL, RESIDENT -> type == PageType.NDA;
         };
     }
@@ -187,7 +189,9 @@ public final class HostAuditor {
     private void checkCounts(RangeRefcounts counts) {
         counts.forEachTouched((pfn, count) -> {
             int owned = ownedByRange.getOrDefault(pfn, 0);
-            if (owned != count) {
+            // A put that could not take the pair back left its count behind.
+            int left = host.tdh().phymem().pairsKept().contains(pfn) ? 1 : 0;
+            if (owned + left != count) {
                 report(
                         "the refcount of "
                                 + show(pfn)

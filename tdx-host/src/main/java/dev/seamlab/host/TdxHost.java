@@ -3,6 +3,7 @@ package dev.seamlab.host;
 
 import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.cpu.HostCpus;
+import dev.seamlab.host.cpu.StopMachine;
 import dev.seamlab.host.init.MemoryList;
 import dev.seamlab.host.init.SystemInfo;
 import dev.seamlab.host.init.Tdmr;
@@ -29,6 +30,8 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -45,6 +48,8 @@ public final class TdxHost {
     private final List<PairSource> sleepingPairs;
     private final Lock tdxLock = new Lock(LockRank.TDX);
     private final Lock hotplugLock = new Lock(LockRank.CPU_HOTPLUG);
+    private final StopMachine stopMachine;
+    private final List<Consumer<HostCpu>> offlineListeners = new CopyOnWriteArrayList<>();
 
     /** What bring-up has put together. */
     record Parts(
@@ -68,6 +73,7 @@ public final class TdxHost {
     TdxHost(Parts parts) {
         this.parts = parts;
         this.controlPages = new ControlPages(parts.pages, parts.backing);
+        this.stopMachine = new StopMachine(parts.cpus);
         this.sleepingPairs =
                 IntStream.range(0, parts.pages.nodes())
                         .<PairSource>mapToObj(node -> new AllocatorPairs(parts.pages, node))
@@ -201,6 +207,11 @@ public final class TdxHost {
         return hotplugLock;
     }
 
+    /** Stops everything that changes what host and module hold, for an audit. */
+    public StopMachine stopMachine() {
+        return stopMachine;
+    }
+
     /** The kernel log. */
     public KernelLog log() {
         return parts.log;
@@ -228,9 +239,13 @@ public final class TdxHost {
                                 + " in order to offline all CPUs of a package.");
                 return Errno.EBUSY;
             }
-            // Whoever runs there leaves first.
+            // Whoever runs there leaves first, and vCPUs associated with it are flushed there: no
+            // other CPU could do it, and without it their TDs could never give their KeyIDs back.
             parts.cpus.claim(cpu);
             try {
+                for (Consumer<HostCpu> listener : offlineListeners) {
+                    listener.accept(leaving);
+                }
                 leaving.logical().setOnline(false);
                 parts.pages.drain(leaving);
             } finally {
@@ -291,6 +306,16 @@ public final class TdxHost {
      */
     public Map<String, String> attributes() {
         return HostAttributes.of(parts.info);
+    }
+
+    /** Calls somebody back, on the CPU, whenever one is about to go offline. */
+    public void addOfflineListener(Consumer<HostCpu> listener) {
+        offlineListeners.add(listener);
+    }
+
+    /** Ends {@link #addOfflineListener}. */
+    public void removeOfflineListener(Consumer<HostCpu> listener) {
+        offlineListeners.remove(listener);
     }
 
     /** Where the memory is. */

@@ -22,8 +22,11 @@ public final class Machine {
     private final PhysicalMemory memory = new PhysicalMemory();
     private final List<LogicalCpu> cpus;
     private final SparsePages<GuestContext> guests = new SparsePages<>();
-    private volatile @Nullable Seam firmware;
-    // What the SEAMCALL instruction reaches: the firmware, or an observer in front of it.
+    // Guarded by this: the firmware, and what stands in front of it, innermost first.
+    private @Nullable Seam firmware;
+    private @Nullable UnaryOperator<Seam> interceptor;
+    private @Nullable UnaryOperator<Seam> observer;
+    // What the SEAMCALL instruction reaches: the outermost of the three.
     private volatile @Nullable Seam seam;
 
     public Machine(MachineProfile profile) {
@@ -53,9 +56,9 @@ public final class Machine {
     }
 
     /** Loads SEAM firmware, as the BIOS and the P-SEAMLDR do before the kernel starts. */
-    public void load(Seam loaded) {
+    public synchronized void load(Seam loaded) {
         firmware = loaded;
-        seam = loaded;
+        assemble();
     }
 
     /**
@@ -65,9 +68,32 @@ public final class Machine {
      *
      * @param around makes the observer from the firmware that it has to call
      */
-    public void observe(@Nullable UnaryOperator<Seam> around) {
-        Seam loaded = firmware;
-        seam = loaded == null || around == null ? loaded : around.apply(loaded);
+    public synchronized void observe(@Nullable UnaryOperator<Seam> around) {
+        observer = around;
+        assemble();
+    }
+
+    /**
+     * Puts an interceptor right in front of the firmware, which may answer in its place: the way to
+     * have calls refused on purpose. Observers see its answers like those of the firmware. Null
+     * takes it away, and then it costs nothing. One owner at a time, as for {@link #observe}.
+     *
+     * @param around makes the interceptor from the firmware behind it
+     */
+    public synchronized void intercept(@Nullable UnaryOperator<Seam> around) {
+        interceptor = around;
+        assemble();
+    }
+
+    private void assemble() {
+        Seam reached = firmware;
+        if (reached != null && interceptor != null) {
+            reached = interceptor.apply(reached);
+        }
+        if (reached != null && observer != null) {
+            reached = observer.apply(reached);
+        }
+        seam = reached;
     }
 
     /**

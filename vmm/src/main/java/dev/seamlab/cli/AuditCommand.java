@@ -38,8 +38,6 @@ final class AuditCommand implements Callable<Integer> {
         return "audit: "
                 + report.getFindingsCount()
                 + " findings"
-                + (report.getConcurrent() && report.getFindingsCount() > 0
-                        ? " (trust domains were running: repeat at rest)"
-                        : "");
+                + (report.getConcurrent() ? " (running trust domains were held)" : "");
     }
 }

@@ -6,25 +6,55 @@ import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Pfn;
+import dev.seamlab.machine.PhysicalMemory;
+import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Host pages behind the guest pages of one memslot, allocated at the first fault: a guest_memfd for
- * private memory, anonymous user memory for shared.
+ * Host pages behind guest pages, allocated at the first fault: a guest_memfd for private memory,
+ * anonymous user memory for shared.
  *
  * <p>Punching is safe against faults because its caller brackets it with an MMU invalidation: a
  * fault that looked a page up before cannot map it afterwards.
  */
 final class Backing {
+    /** Has no pages and gives none: for slots without private memory. */
+    static final Backing NOTHING =
+            new Backing(
+                    new PageAllocator(new PhysicalMemory(), List.of()),
+                    PageUse.GUEST_PRIVATE,
+                    new PageTable512(0),
+                    new LongAdder(),
+                    0);
+
     private final PageAllocator allocator;
     private final PageUse use;
     private final PageTable512 pages;
-    private final LongAdder allocated = new LongAdder();
+    private final LongAdder allocated;
+
+    /** Added to every index: where the window that this object shows begins. */
+    private final long offset;
 
     Backing(PageAllocator allocator, PageUse use, long pages) {
+        this(allocator, use, new PageTable512(pages), new LongAdder(), 0);
+    }
+
+    private Backing(
+            PageAllocator allocator,
+            PageUse use,
+            PageTable512 pages,
+            LongAdder allocated,
+            long offset) {
         this.allocator = allocator;
         this.use = use;
-        this.pages = new PageTable512(pages);
+        this.pages = pages;
+        this.allocated = allocated;
+        this.offset = offset;
+    }
+
+    /** The same pages, counted from another one. */
+    Backing window(long from) {
+        return new Backing(allocator, use, pages, allocated, offset + from);
     }
 
     /** What its pages count as. */
@@ -39,7 +69,7 @@ final class Backing {
      */
     @Pfn
     long getOrAllocate(HostCpu cpu, long index) {
-        long pfn = pages.get(index);
+        long pfn = pages.get(offset + index);
         if (pfn != PageTable512.NONE) {
             return pfn;
         }
@@ -47,7 +77,7 @@ final class Backing {
         if (fresh == PageAllocator.NONE) {
             return PageAllocator.NONE;
         }
-        if (pages.putIfNone(index, fresh)) {
+        if (pages.putIfNone(offset + index, fresh)) {
             allocated.increment();
             return fresh;
         }
@@ -58,12 +88,12 @@ final class Backing {
     /** The page at an index, or {@link PageTable512#NONE}. */
     @Pfn
     long peek(long index) {
-        return pages.get(index);
+        return pages.get(offset + index);
     }
 
     /** Gives the pages of a range back (fallocate PUNCH_HOLE, madvise DONTNEED). */
     void punch(long from, long to) {
-        for (long index = from; index < to; index++) {
+        for (long index = offset + from; index < offset + to; index++) {
             if (pages.isUntouched(index)) {
                 index |= Addresses.PAGES_PER_RANGE - 1;
                 continue;
@@ -76,20 +106,17 @@ final class Backing {
         }
     }
 
-    /** Drops a page without freeing it, because the module may still own it. */
+    /** Gives a page up for ever, because the module may still own it. */
     void leak(long index) {
-        if (pages.take(index) != PageTable512.NONE) {
+        long pfn = pages.take(offset + index);
+        if (pfn != PageTable512.NONE) {
+            allocator.retag(pfn, use, PageUse.LEAKED);
             allocated.decrement();
         }
     }
 
-    /** Pages allocated. */
+    /** Pages allocated, in this window and outside. */
     long allocated() {
         return allocated.sum();
-    }
-
-    /** Shows every page by index. */
-    void forEach(PageTable512.Visitor visitor) {
-        pages.forEach(visitor);
     }
 }

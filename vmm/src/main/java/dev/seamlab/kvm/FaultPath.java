@@ -75,7 +75,7 @@ final class FaultPath {
         }
         long sequence = vm.invalidations().sequence();
         Memslot slot = vm.slots().find(gfn);
-        if (slot == null || slot.attributes().isPrivate(slot.index(gfn)) != isPrivate) {
+        if (slot == null || !slot.admits(gfn, isPrivate)) {
             return Errno.EFAULT;
         }
         Backing backing = isPrivate ? slot.gmem() : slot.shared();

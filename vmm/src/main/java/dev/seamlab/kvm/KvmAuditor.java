@@ -15,7 +15,11 @@ import java.util.List;
 /**
  * Recomputes KVM's invariants from ground truth: the mirrors entry by entry against the Secure
  * EPTs, the books of each VM against what its structures hold, and the sum of all VMs against the
- * page allocator. For VMs at rest.
+ * page allocator. For VMs at rest: stopped, or held by {@link
+ * dev.seamlab.host.cpu.StopMachine#whileStopped}.
+ *
+ * <p>Pages that were leaked on purpose belong to no VM; the allocator knows them as {@link
+ * PageUse#LEAKED}.
  */
 public final class KvmAuditor {
     /** Receives what must not be. */
@@ -40,6 +44,11 @@ public final class KvmAuditor {
 
     /** Audits all VMs of the host; there must be no other. */
     public void audit(List<KvmTdx> vms, Report report) {
+        audit(vms, List.of(), report);
+    }
+
+    /** Audits all VMs of the host, TDs and ordinary ones; there must be no other. */
+    public void audit(List<KvmTdx> vms, List<OrdinaryVm> ordinary, Report report) {
         Report bounded =
                 (rule, owner, text) -> {
                     if (found++ < MAX_FINDINGS) {
@@ -58,6 +67,9 @@ public final class KvmAuditor {
             gmem += vm.gmemPages();
             shared += vm.sharedPages();
             pool += vm.poolPages();
+        }
+        for (OrdinaryVm vm : ordinary) {
+            shared += vm.pages();
         }
         expect(bounded, PageUse.CONTROL, control);
         expect(bounded, PageUse.SEPT, sept);
@@ -89,6 +101,12 @@ public final class KvmAuditor {
         if (vm.state() == KvmTdx.State.UNINITIALIZED || vm.state() == KvmTdx.State.DESTROYED) {
             return;
         }
+        if (!vm.hasMirror()) {
+            return;
+        }
+        // Without a KeyID the module does not show the S-EPT any more. The host's audit still asks
+        // it page by page who owns what.
+        boolean accessible = vm.hasKeyId() && vm.pages().tdrPfn() != 0;
         long[] tables = new long[1];
         long[] leaves = new long[1];
         HostCpu cpu = vm.claimAny();
@@ -97,10 +115,15 @@ public final class KvmAuditor {
                     .forEach((gfn, level, entry) -> {
                         if (MirrorTable.isLeaf(entry)) {
                             leaves[0]++;
-                            checkLeaf(cpu, vm, gfn, entry, report);
+                            checkLeafPage(vm, gfn, entry, report);
+                            if (accessible) {
+                                checkLeaf(cpu, vm, gfn, entry, report);
+                            }
                         } else {
                             tables[0]++;
-                            checkTable(cpu, vm, gfn, level, report);
+                            if (accessible) {
+                                checkTable(cpu, vm, gfn, level, report);
+                            }
                         }
                     });
         } finally {
@@ -108,7 +131,7 @@ public final class KvmAuditor {
         }
         same(report, vm, "S-EPT pages", vm.stats().get(Counter.SEPT_PAGES), tables[0]);
         same(report, vm, "private pages", vm.stats().get(Counter.PRIVATE_PAGES), leaves[0]);
-        long[] children = vm.readFields(FIELD_CHILD_COUNT, 1);
+        long[] children = accessible ? vm.readFields(FIELD_CHILD_COUNT, 1) : new long[0];
         if (children.length == 1 && vm.stats().get(Counter.LEAKED_PAGES) == 0) {
             // The TDR counts everything but itself; so nothing is in the S-EPT and not in the
             // mirror.
@@ -164,6 +187,11 @@ public final class KvmAuditor {
                             + " page "
                             + Addresses.show(hpa));
         }
+    }
+
+    private static void checkLeafPage(KvmTdx vm, @Gfn long gfn, long entry, Report report) {
+        long gpa = Addresses.gpa(gfn);
+        long pfn = MirrorTable.pfn(entry);
         Memslot slot = vm.slots().find(gfn);
         if (slot == null || slot.gmem().peek(slot.index(gfn)) != pfn) {
             report.finding(

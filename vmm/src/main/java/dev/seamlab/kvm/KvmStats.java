@@ -44,6 +44,8 @@ public final class KvmStats {
         TDVMCALLS,
         /** VP.ENTER answered BUSY. */
         ENTER_BUSY,
+        /** vCPUs that went on on another CPU, after a flush on the old one. */
+        MIGRATIONS,
         /** Largest number of pages seen in a vCPU's pool; a maximum, not a sum. */
         POOL_HIGH_WATER
     }

@@ -6,11 +6,8 @@ import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.kvm.KvmStats.Counter;
-import dev.seamlab.machine.Addresses;
-import dev.seamlab.machine.Gfn;
 import dev.seamlab.machine.Gpa;
 import dev.seamlab.machine.Hpa;
-import dev.seamlab.machine.Pfn;
 import dev.seamlab.machine.SharedEpt;
 import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.machine.sched.Lock;
@@ -21,13 +18,27 @@ import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A TDX VM. Steps in their order: memslots, {@link #initVm}, {@link #createVcpu} and {@link
  * KvmVcpu#init} each, {@link #setMemoryAttributes}, {@link KvmVcpu#initMemRegion}, {@link
- * #finalizeVm}, {@link KvmVcpu#run}, {@link #destroy}. A step out of order is refused with EINVAL,
- * as the ioctls do (facts: Linux sheet section 4.9).
+ * #finalizeVm}, {@link KvmVcpu#run}, {@link #terminate} or not, {@link #destroy}. A step out of
+ * order is refused as the ioctls do (facts: Linux sheet section 4.9; {@link TdxStep} is the table).
+ * {@link #memoryEncryptOp} takes the ioctls as user space sends them; the other methods put a
+ * well-formed one together.
+ *
+ * <p>Where the VM stands, and what moves it:
+ *
+ * <pre>
+ *   UNINITIALIZED -INIT_VM-> INITIALIZED -FINALIZE_VM-> RUNNABLE
+ *        |                        |                         |
+ *        +------------------------+-----destroy-------------+--> TEARING_DOWN --> DESTROYED
+ * </pre>
+ *
+ * Apart from that it may be dead, that is bugged or terminated, from any state, and stays so.
  */
 public final class KvmTdx {
     /** Where the VM stands with the module. */
@@ -35,6 +46,7 @@ public final class KvmTdx {
         UNINITIALIZED,
         INITIALIZED,
         RUNNABLE,
+        TEARING_DOWN,
         DESTROYED
     }
 
@@ -42,6 +54,8 @@ public final class KvmTdx {
     private static final int STATE = 16;
     private static final int DEAD = 32;
     private static final int HOLD = 33;
+    private static final int PRE_FAULT_ALLOWED = 34;
+    private static final int NO_EXIT_HYPERCALL = 35;
 
     private final TdxHost host;
     private final PairLedger ledger;
@@ -51,6 +65,7 @@ public final class KvmTdx {
     private final Lock slotsLock = new Lock(LockRank.SLOTS);
     private final SlotRwLock mmuLock;
     private final Memslots slots = new Memslots();
+    private final VmMemory memory;
     private final SharedMmu sharedMmu = new SharedMmu(slots);
     private final Invalidations invalidations = new Invalidations();
     private final KvmStats stats;
@@ -58,8 +73,13 @@ public final class KvmTdx {
     private final ZapPath zaps;
     private final int[] words = new int[64];
     private final List<KvmVcpu> vcpus = new ArrayList<>(); // guarded by KVM while it grows
+    private int created; // guarded by KVM: vCPUs, those in creation included
     private volatile KvmVcpu[] running = {};
+    private @Nullable Teardown teardown; // guarded by KVM
     private volatile @Nullable ModuleAnswer lastAnswer;
+
+    // R-50 and what follows from it: vCPUs leave a CPU that goes offline.
+    private final Consumer<HostCpu> flushOn = this::flushVcpusOn;
 
     // Set by initVm before INITIALIZED is published.
     private @Nullable TdConfig config;
@@ -80,63 +100,85 @@ public final class KvmTdx {
         this.stats = new KvmStats(maxVcpus);
         this.faults = new FaultPath(this, new AtFaultOps(this, host), host.pages());
         this.zaps = new ZapPath(this, host);
+        this.memory = new VmMemory(this, host.pages(), slots);
+        host.addOfflineListener(flushOn);
     }
 
     // ------------------------------------------------------------------ steps
 
+    /** KVM_MEMORY_ENCRYPT_OP on the VM; null is a bad pointer. */
+    public int memoryEncryptOp(@Nullable TdxCmd cmd) {
+        return TdxIoctl.vm(this, cmd);
+    }
+
+    /**
+     * KVM_CAP_EXIT_HYPERCALL with the bit of MAP_GPA_RANGE: without it no guest can convert memory.
+     * On from the start, as VMMs for TDs set it.
+     */
+    public void exitOnMapGpa(boolean enabled) {
+        Cells.release(words, NO_EXIT_HYPERCALL, enabled ? 0 : 1);
+    }
+
     /** Adds guest memory, with private and shared backing; all of it starts shared. */
     public int addMemslot(@Gpa long gpa, long size) {
-        if (!Addresses.isAligned(gpa | size, Addresses.PAGE_SIZE) || size <= 0 || gpa < 0) {
-            return Errno.EINVAL;
-        }
-        slotsLock.lock();
-        try {
-            return slots.add(
-                    new Memslot(host.pages(), Addresses.gfn(gpa), size >>> Addresses.PAGE_SHIFT));
-        } finally {
-            slotsLock.unlock();
-        }
+        return memory.addMemslot(gpa, size);
+    }
+
+    /**
+     * KVM_SET_USER_MEMORY_REGION2: creates, moves or deletes a slot.
+     *
+     * @return OK; EINVAL for bad arguments and for any change of a slot with private memory but
+     *     deleting it; EEXIST where it would overlap; EIO on a dead VM or where a page was leaked
+     */
+    public int setUserMemoryRegion(UserMemoryRegion region) {
+        return isDead() ? Errno.EIO : underSlots(() -> memory.set(region));
+    }
+
+    /** KVM_CREATE_GUEST_MEMFD; null for arguments that are EINVAL. */
+    public @Nullable GuestMemfd createGuestMemfd(long size) {
+        return memory.createMemfd(size, 0);
     }
 
     /**
      * KVM_TDX_INIT_VM: builds TDR and TDCS.
      *
      * @return OK; EINVAL, EBUSY for bad order or arguments; ENOSPC without a KeyID; ENOMEM; EAGAIN,
-     *     EIO as section 4.6 of the Linux sheet says. On failure the VM is as before
+     *     EIO as section 4.6 of the Linux sheet says. On failure the VM is as before, and after EIO
+     *     it is dead
      */
     public int initVm(TdConfig wanted) {
+        return memoryEncryptOp(TdxCmd.of(TdxStep.INIT_VM, InitVm.of(wanted)));
+    }
+
+    /**
+     * KVM_CREATE_VCPU; null where it is refused: as many as allowed (EINVAL), or the TD not just
+     * initialised (EIO).
+     */
+    public @Nullable KvmVcpu createVcpu() {
+        return beginVcpu() == Errno.OK ? endVcpu() : null;
+    }
+
+    /** First half of KVM_CREATE_VCPU: the vCPU counts as created, and is not online yet. */
+    int beginVcpu() {
         kvmLock.lock();
         try {
-            if (state() != State.UNINITIALIZED) {
+            if (isDead() || state() != State.INITIALIZED) {
+                return Errno.EIO;
+            }
+            if (created >= maxVcpus) {
                 return Errno.EINVAL;
             }
-            if (!vcpus.isEmpty()) {
-                return Errno.EBUSY;
-            }
-            if (!isSupported(wanted)) {
-                return Errno.EINVAL;
-            }
-            TdBuild build = new TdBuild(this, host);
-            int result = build.run(wanted, maxVcpus);
-            if (result == Errno.OK) {
-                config = wanted;
-                mirror = new MirrorEpt(wanted.levels());
-                pages = build.pages();
-                setState(State.INITIALIZED);
-            }
-            return result;
+            created++;
+            return Errno.OK;
         } finally {
             kvmLock.unlock();
         }
     }
 
-    /** KVM_CREATE_VCPU; null where there are as many as allowed. */
-    public @Nullable KvmVcpu createVcpu() {
+    /** Second half of KVM_CREATE_VCPU: the vCPU is online. */
+    KvmVcpu endVcpu() {
         kvmLock.lock();
         try {
-            if (vcpus.size() >= maxVcpus || state() == State.DESTROYED) {
-                return null;
-            }
             KvmVcpu vcpu = new KvmVcpu(this, host, vcpus.size());
             vcpus.add(vcpu);
             running = vcpus.toArray(KvmVcpu[]::new);
@@ -146,79 +188,74 @@ public final class KvmTdx {
         }
     }
 
-    /** KVM_TDX_FINALIZE_VM: MRTD is final and vCPUs may run. EBUSY may be tried again. */
-    public int finalizeVm() {
+    /** KVM_CREATE_VCPU fails half-way: nobody will ever know of that vCPU. */
+    void abandonVcpu() {
         kvmLock.lock();
         try {
-            if (state() != State.INITIALIZED) {
-                return Errno.EINVAL;
-            }
-            HostCpu cpu = claimAny();
-            try {
-                long status = host.tdh().mng().mrFinalize(cpu, tdr());
-                if (status != Status.SUCCESS) {
-                    return refused(Leaf.MR_FINALIZE, status);
-                }
-            } finally {
-                release(cpu);
-            }
-            // Release: a fault that sees RUNNABLE also sees everything added before.
-            setState(State.RUNNABLE);
-            return Errno.OK;
+            created--;
         } finally {
             kvmLock.unlock();
         }
     }
 
+    /** KVM_TDX_FINALIZE_VM: MRTD is final and vCPUs may run. EBUSY may be tried again. */
+    public int finalizeVm() {
+        return memoryEncryptOp(TdxCmd.of(TdxStep.FINALIZE_VM, null));
+    }
+
+    /**
+     * KVM_TDX_TERMINATE_VM: the VM is dead from here on, and its KeyID is released, so that memory
+     * is reclaimed instead of removed page by page (R-44).
+     *
+     * @return OK; EBUSY while a vCPU is inside KVM_RUN; EIO on a dead VM
+     */
+    public int terminate() {
+        return memoryEncryptOp(TdxCmd.of(TdxStep.TERMINATE_VM, null));
+    }
+
     /**
      * KVM_SET_MEMORY_ATTRIBUTES. Making pages shared takes their private mappings away, making them
-     * private their shared ones; what backs them stays until it is punched.
+     * private their shared ones; what backs them stays until it is punched. Slots need not be
+     * there.
+     *
+     * @return OK; EINVAL; EIO on a dead VM or where a page had to be leaked
      */
     public int setMemoryAttributes(@Gpa long gpa, long size, boolean isPrivate) {
-        if (!Addresses.isAligned(gpa | size, Addresses.PAGE_SIZE) || size <= 0 || gpa < 0) {
-            return Errno.EINVAL;
-        }
-        long from = Addresses.gfn(gpa);
-        long to = from + (size >>> Addresses.PAGE_SHIFT);
-        slotsLock.lock();
-        try {
-            if (!slots.cover(from, to)) {
-                return Errno.EINVAL;
-            }
-            Change change = (slot, first, last) -> setAttributes(slot, first, last, isPrivate);
-            return eachSlot(from, to, !isPrivate, change);
-        } finally {
-            slotsLock.unlock();
-        }
+        return setMemoryAttributes(gpa, size, isPrivate ? VmMemory.ATTRIBUTE_PRIVATE : 0, 0);
+    }
+
+    /** KVM_SET_MEMORY_ATTRIBUTES as user space sends it: attribute bit 3 is "private". */
+    public int setMemoryAttributes(@Gpa long gpa, long size, long attributes, long flags) {
+        return isDead() ? Errno.EIO : memory.setAttributes(gpa, size, attributes, flags);
     }
 
     /** Gives back what backs a range, private or shared, after taking its mappings away. */
     public int punch(@Gpa long gpa, long size, boolean isPrivate) {
-        long from = Addresses.gfn(gpa);
-        long to = from + (size >>> Addresses.PAGE_SHIFT);
-        slotsLock.lock();
-        try {
-            return eachSlot(
-                    from,
-                    to,
-                    isPrivate,
-                    (slot, first, last) ->
-                            (isPrivate ? slot.gmem() : slot.shared())
-                                    .punch(slot.index(first), slot.index(last)));
-        } finally {
-            slotsLock.unlock();
-        }
+        return memory.punch(gpa, size, isPrivate);
     }
 
     /** Tears everything down in the order of section 4.8; vCPUs must have left KVM_RUN. */
     public Teardown.Report destroy() {
+        return destroy(Teardown.Watch.NOBODY);
+    }
+
+    /**
+     * Tears everything down, piece by piece.
+     *
+     * @param watch is told of progress and may stop it after any piece; called again, it goes on
+     *     there
+     */
+    public Teardown.Report destroy(Teardown.Watch watch) {
         kvmLock.lock();
         try {
             if (state() == State.DESTROYED) {
                 return Teardown.Report.CLEAN;
             }
-            Teardown.Report report = new Teardown(this, host).run();
-            setState(State.DESTROYED);
+            Teardown.Report report = inWorld(() -> teardown().run(watch));
+            if (report.isFinished()) {
+                setState(State.DESTROYED);
+                host.removeOfflineListener(flushOn);
+            }
             return report;
         } finally {
             kvmLock.unlock();
@@ -277,25 +314,17 @@ public final class KvmTdx {
 
     /** Pages allocated for private use, mapped or not. */
     public long gmemPages() {
-        long count = 0;
-        for (Memslot slot : slots.all()) {
-            count += slot.gmem().allocated();
-        }
-        return count;
+        return memory.gmemPages();
     }
 
     /** Pages allocated for shared use. */
     public long sharedPages() {
-        long count = 0;
-        for (Memslot slot : slots.all()) {
-            count += slot.shared().allocated();
-        }
-        return count;
+        return memory.sharedPages();
     }
 
     /** Reads consecutive fields of the TD by TDH.MNG.RD; empty where the module refuses. */
     public long[] readFields(long field, int count) {
-        if (state() == State.UNINITIALIZED || state() == State.DESTROYED) {
+        if (pages.tdrPfn() == 0) {
             return new long[0];
         }
         long[] values = new long[count];
@@ -326,7 +355,7 @@ public final class KvmTdx {
         return STATES[Cells.acquire(words, STATE)];
     }
 
-    private void setState(State state) {
+    void setState(State state) {
         Cells.release(words, STATE, state.ordinal());
     }
 
@@ -350,12 +379,113 @@ public final class KvmTdx {
         return known;
     }
 
+    boolean hasMirror() {
+        return mirror != null;
+    }
+
     TdPages pages() {
         return pages;
     }
 
-    void forgetPages(TdPages left) {
-        pages = left;
+    /** What the TD as a whole holds from now on. */
+    void holds(TdPages held) {
+        pages = held;
+    }
+
+    /** Whether a KeyID is assigned: until then no TD, afterwards reclaim instead of removal. */
+    boolean hasKeyId() {
+        return pages.hkid() != 0;
+    }
+
+    /** INIT_VM is done. */
+    void initialised(TdConfig as, TdPages built) {
+        config = as;
+        mirror = new MirrorEpt(as.levels());
+        pages = built;
+        setState(State.INITIALIZED);
+    }
+
+    /** FINALIZE_VM is done. Release: a fault that sees RUNNABLE sees all that was added before. */
+    void finalised() {
+        setState(State.RUNNABLE);
+        // Only now, so that whoever may pre-fault also sees RUNNABLE and asks for AUG.
+        Cells.release(words, PRE_FAULT_ALLOWED, 1);
+    }
+
+    boolean isPreFaultAllowed() {
+        return Cells.acquire(words, PRE_FAULT_ALLOWED) != 0;
+    }
+
+    boolean exitsOnMapGpa() {
+        return Cells.acquire(words, NO_EXIT_HYPERCALL) == 0;
+    }
+
+    int maxVcpus() {
+        return maxVcpus;
+    }
+
+    int createdVcpus() {
+        assert LockRank.Held.isHeld(LockRank.KVM);
+        return created;
+    }
+
+    /** Whether some vCPU is created and not yet online. */
+    boolean hasVcpuInCreation() {
+        assert LockRank.Held.isHeld(LockRank.KVM);
+        return created != vcpus.size();
+    }
+
+    Lock kvmLock() {
+        return kvmLock;
+    }
+
+    VmMemory memory() {
+        return memory;
+    }
+
+    ZapPath zaps() {
+        return zaps;
+    }
+
+    /** The end of this VM, as far as it has come. KVM is held. */
+    Teardown teardown() {
+        assert LockRank.Held.isHeld(LockRank.KVM);
+        Teardown known = teardown;
+        if (known == null) {
+            known = new Teardown(this, host);
+            teardown = known;
+        }
+        return known;
+    }
+
+    /** Works where the world may not be stopped. */
+    int working(VmStateGuard.Step step) {
+        return inWorld(step::run);
+    }
+
+    /** Works under SLOTS, where the world may not be stopped. */
+    <T> T underSlots(Supplier<T> work) {
+        slotsLock.lock();
+        try {
+            return inWorld(work);
+        } finally {
+            slotsLock.unlock();
+        }
+    }
+
+    private <T> T inWorld(Supplier<T> work) {
+        host.stopMachine().enter();
+        try {
+            return work.get();
+        } finally {
+            host.stopMachine().leave();
+        }
+    }
+
+    private void flushVcpusOn(HostCpu cpu) {
+        for (KvmVcpu vcpu : running) {
+            vcpu.leaveCpu(cpu);
+        }
     }
 
     @Hpa
@@ -391,8 +521,9 @@ public final class KvmTdx {
         return begin(host.cpus().claimAny());
     }
 
-    HostCpu claim(int index) {
-        return begin(host.cpus().claim(index));
+    @Nullable HostCpu claimIfOnline(int index) {
+        HostCpu cpu = host.cpus().claimIfOnline(index);
+        return cpu == null ? null : begin(cpu);
     }
 
     HostCpu claimOnPackage(int packageIndex) {
@@ -460,83 +591,5 @@ public final class KvmTdx {
         for (KvmVcpu vcpu : running) {
             vcpu.awaitOutside();
         }
-    }
-
-    // ------------------------------------------------------------------ ranges
-
-    private interface Change {
-        void apply(Memslot slot, @Gfn long from, @Gfn long to);
-    }
-
-    private void setAttributes(Memslot slot, @Gfn long from, @Gfn long to, boolean isPrivate) {
-        long changed = slot.attributes().set(slot.index(from), slot.index(to), isPrivate);
-        stats.add(0, isPrivate ? Counter.TO_PRIVATE : Counter.TO_SHARED, changed);
-    }
-
-    /** Takes mappings of one kind away and applies a change, inside an MMU invalidation. */
-    private int eachSlot(@Gfn long from, @Gfn long to, boolean zapPrivate, Change change) {
-        int result = Errno.OK;
-        HostCpu cpu = claimAny();
-        try {
-            mmuLock.writeLock();
-            try {
-                invalidations.begin();
-                for (Memslot slot : slots.all()) {
-                    long first = Math.max(from, slot.base());
-                    long last = Math.min(to, slot.end());
-                    if (first < last) {
-                        int one = zap(cpu, slot, first, last, zapPrivate);
-                        result = one == Errno.OK ? result : one;
-                    }
-                }
-            } finally {
-                mmuLock.writeUnlock();
-            }
-            for (Memslot slot : slots.all()) {
-                long first = Math.max(from, slot.base());
-                long last = Math.min(to, slot.end());
-                if (first < last) {
-                    change.apply(slot, first, last);
-                }
-            }
-            mmuLock.writeLock();
-            try {
-                invalidations.end();
-            } finally {
-                mmuLock.writeUnlock();
-            }
-        } finally {
-            release(cpu);
-        }
-        return result;
-    }
-
-    private int zap(HostCpu cpu, Memslot slot, @Gfn long from, @Gfn long to, boolean zapPrivate) {
-        if (zapPrivate) {
-            return mirror == null ? Errno.OK : zaps.zap(cpu, slot, from, to);
-        }
-        boolean any = false;
-        for (long gfn = from; gfn < to; gfn++) {
-            long index = slot.index(gfn);
-            if (slot.sharedMappings().isUntouched(index)) {
-                gfn += Addresses.PAGES_PER_RANGE - 1 - (index & (Addresses.PAGES_PER_RANGE - 1));
-                continue;
-            }
-            @Pfn long pfn = slot.sharedMappings().take(index);
-            any |= pfn != PageTable512.NONE;
-        }
-        if (any) {
-            kickAll(); // the TLB flush: no vCPU uses a translation from before
-        }
-        return Errno.OK;
-    }
-
-    private boolean isSupported(TdConfig wanted) {
-        var info = host.info();
-        return (wanted.attributes() & ~info.attributesFixed0()) == 0
-                && (wanted.attributes() & info.attributesFixed1()) == info.attributesFixed1()
-                && (wanted.xfam() & ~info.xfamFixed0()) == 0
-                && (wanted.xfam() & info.xfamFixed1()) == info.xfamFixed1()
-                && (wanted.gpaWidth() == 48 || wanted.gpaWidth() == 52);
     }
 }

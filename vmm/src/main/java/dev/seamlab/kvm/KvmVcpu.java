@@ -7,6 +7,7 @@ import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.host.pamt.FaultPool;
+import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gpa;
 import dev.seamlab.machine.GuestCode;
@@ -14,13 +15,16 @@ import dev.seamlab.machine.GuestContext;
 import dev.seamlab.machine.Hpa;
 import dev.seamlab.machine.Pfn;
 import dev.seamlab.machine.Registers;
+import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.machine.sched.Lock;
 import dev.seamlab.machine.sched.LockRank;
+import dev.seamlab.machine.sched.Waits;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A vCPU. Its own thread calls {@link #run}; other threads may kick it and ask it to leave. The
@@ -29,6 +33,7 @@ import java.util.List;
 public final class KvmVcpu {
     private static final int CHUNKS_PER_PAGE = 16;
     private static final int CHUNK_BYTES = 256;
+    private static final int CPU = 16;
 
     private final KvmTdx vm;
     private final TdxHost host;
@@ -44,8 +49,12 @@ public final class KvmVcpu {
     private @Pfn long tdvpr = PageAllocator.NONE;
     private boolean initialised;
     private boolean bound;
-    private int associatedCpu = -1;
     private @Hpa long populateSource;
+
+    /**
+     * The CPU whose caches and TLB know this vCPU, plus one; changed by its own thread, or there.
+     */
+    private final int[] associated = new int[32];
 
     KvmVcpu(KvmTdx vm, TdxHost host, int index) {
         this.vm = vm;
@@ -61,30 +70,33 @@ public final class KvmVcpu {
         return index;
     }
 
+    /** KVM_MEMORY_ENCRYPT_OP on this vCPU; null is a bad pointer. */
+    public int memoryEncryptOp(@Nullable TdxCmd cmd) {
+        return TdxIoctl.vcpu(vm, this, cmd);
+    }
+
     /**
      * KVM_TDX_INIT_VCPU (facts: Linux sheet section 4.7).
      *
      * @param initialRcx what the guest finds in RCX and R8: the address of the TD HOB
      */
     public int init(long initialRcx) {
-        mutex.lock();
+        return memoryEncryptOp(TdxCmd.of(TdxStep.INIT_VCPU, initialRcx));
+    }
+
+    /** INIT_VCPU with all locks held. */
+    int initVcpu(TdxCmd cmd) {
+        if (cmd.flags() != 0 || initialised) {
+            return Errno.EINVAL;
+        }
+        Long initialRcx = cmd.data(Long.class);
+        HostCpu cpu = vm.claimAny();
         try {
-            if (initialised || vm.state() != KvmTdx.State.INITIALIZED) {
-                return Errno.EINVAL;
-            }
-            HostCpu cpu = vm.claimAny();
-            try {
-                int result = build(cpu, initialRcx);
-                if (result == Errno.OK) {
-                    initialised = true;
-                    associatedCpu = cpu.index();
-                }
-                return result;
-            } finally {
-                vm.release(cpu);
-            }
+            int result = build(cpu, initialRcx == null ? 0 : initialRcx);
+            initialised = result == Errno.OK;
+            return result;
         } finally {
-            mutex.unlock();
+            vm.release(cpu);
         }
     }
 
@@ -109,6 +121,7 @@ public final class KvmVcpu {
         }
         // From here on the module has the TDVPR; what it has taken stays until the vCPU is freed.
         tdvpr = root;
+        associate(cpu);
         while (!spare.isEmpty()) {
             long page = spare.getFirst();
             status = host.tdh().vp().addcx(cpu, tdvprHpa(), Addresses.hpa(page));
@@ -117,7 +130,15 @@ public final class KvmVcpu {
             }
             tdcx.add(spare.removeFirst());
         }
-        status = host.tdh().vp().init(cpu, tdvprHpa(), initialRcx, index);
+        // VP.INIT may take the TDR alone, which removals that cannot fail take shared: they are
+        // kept
+        // out meanwhile.
+        vm.mmuLock().writeLock();
+        try {
+            status = host.tdh().vp().init(cpu, tdvprHpa(), initialRcx, index);
+        } finally {
+            vm.mmuLock().writeUnlock();
+        }
         return status == Status.SUCCESS ? Errno.OK : bug(Leaf.VP_INIT, status);
     }
 
@@ -150,72 +171,162 @@ public final class KvmVcpu {
      * KVM_TDX_INIT_MEM_REGION: adds pages with contents, each measured right after it was added
      * where asked (facts: module ABI section 11.2).
      *
-     * @return OK; EINVAL for bad order or arguments; EBUSY, ENOMEM, EFAULT, EIO. Pages added so far
+     * @return OK; EINVAL for bad order or arguments, memory without a slot or not private; EEXIST
+     *     for a page that is there already; EINTR, EBUSY, ENOMEM, EFAULT, EIO. Pages added so far
      *     stay
      */
     public int initMemRegion(@Gpa long gpa, long pages, boolean measure, PageSource source) {
-        if (!Addresses.isAligned(gpa, Addresses.PAGE_SIZE)
-                || pages <= 0
-                || gpa < 0
-                || gpa + (pages << Addresses.PAGE_SHIFT) > 1L << vm.config().sharedBit()) {
+        MemRegion.UserMemory memory =
+                (address, into) -> {
+                    source.copy((address >>> Addresses.PAGE_SHIFT) - 1, into);
+                    return true;
+                };
+        return memoryEncryptOp(
+                new TdxCmd(
+                        TdxStep.INIT_MEM_REGION.id(),
+                        measure ? TdxCmd.MEASURE_MEMORY_REGION : 0,
+                        new MemRegion(memory, Addresses.PAGE_SIZE, gpa, pages)));
+    }
+
+    /** INIT_MEM_REGION with all locks held. */
+    int initMemRegion(TdxCmd cmd) {
+        if (!initialised || (cmd.flags() & ~TdxCmd.MEASURE_MEMORY_REGION) != 0) {
             return Errno.EINVAL;
         }
+        MemRegion region = cmd.data(MemRegion.class);
+        if (region == null) {
+            return Errno.EFAULT;
+        }
+        if (!region.isSound(vm.config().sharedBit())) {
+            return Errno.EINVAL;
+        }
+        HostCpu cpu = vm.claimAny();
+        try {
+            long buffer = host.pages().allocate(cpu, PageUse.BUFFER);
+            if (buffer == PageAllocator.NONE) {
+                return Errno.ENOMEM;
+            }
+            populateSource = Addresses.hpa(buffer);
+            try {
+                return populate(cpu, region, cmd.flags() != 0);
+            } finally {
+                host.pages().free(buffer, PageUse.BUFFER);
+            }
+        } finally {
+            vm.release(cpu);
+        }
+    }
+
+    private int populate(HostCpu cpu, MemRegion region, boolean measure) {
+        byte[] bytes = new byte[(int) Addresses.PAGE_SIZE];
+        while (region.pages() > 0) {
+            if (mode.mustLeave()) {
+                return Errno.EINTR; // a signal is pending
+            }
+            int result = addPage(cpu, region, bytes, measure);
+            if (result != Errno.OK) {
+                return result;
+            }
+            region.advance();
+        }
+        return Errno.OK;
+    }
+
+    /** kvm_gmem_populate of one page, then MR.EXTEND of what it holds. */
+    private int addPage(HostCpu cpu, MemRegion region, byte[] bytes, boolean measure) {
+        long gfn = Addresses.gfn(region.gpa());
+        Memslot slot = vm.slots().find(gfn);
+        if (slot == null || !slot.admits(gfn, true)) {
+            return Errno.EINVAL;
+        }
+        if (vm.mirror().lookup(gfn) != 0) {
+            return Errno.EEXIST;
+        }
+        if (!region.copyNext(bytes)) {
+            return Errno.EFAULT;
+        }
+        host.machine().memory().write(populateSource, bytes, 0, bytes.length);
+        int result = vm.faults().attempt(cpu, this, gfn, true);
+        if (result != Errno.OK) {
+            return result == FaultPath.RETRY ? Errno.EBUSY : result;
+        }
+        for (int chunk = 0; measure && chunk < CHUNKS_PER_PAGE; chunk++) {
+            long gpa = region.gpa() + (long) chunk * CHUNK_BYTES;
+            long status = host.tdh().mng().mrExtend(cpu, vm.tdr(), gpa);
+            if (status != Status.SUCCESS) {
+                return bug(Leaf.MR_EXTEND, status);
+            }
+        }
+        return Errno.OK;
+    }
+
+    /**
+     * KVM_PRE_FAULT_MEMORY: maps what a fault on a range would map, private pages without their
+     * being accepted. The range moves on with what is done.
+     *
+     * @return OK where at least one page was mapped; EINVAL; EOPNOTSUPP before the TD is finalised;
+     *     ENOENT without a slot; EAGAIN where a slot is just being moved or deleted; EINTR; ENOMEM;
+     *     EIO
+     */
+    public int preFaultMemory(PreFault range) {
         mutex.lock();
         try {
-            if (!initialised || vm.state() != KvmTdx.State.INITIALIZED) {
+            if (vm.isDead()) {
+                return Errno.EIO;
+            }
+            if (!range.isSound()) {
                 return Errno.EINVAL;
             }
-            vm.slotsLock().lock();
-            try {
-                return populate(gpa, pages, measure, source);
-            } finally {
-                vm.slotsLock().unlock();
-            }
+            return vm.working(() -> preFault(range));
         } finally {
             mutex.unlock();
         }
     }
 
-    private int populate(@Gpa long gpa, long pages, boolean measure, PageSource source) {
-        byte[] bytes = new byte[(int) Addresses.PAGE_SIZE];
-        HostCpu cpu = vm.claimAny();
-        long buffer = PageAllocator.NONE;
-        try {
-            buffer = host.pages().allocate(cpu, PageUse.BUFFER);
-            if (buffer == PageAllocator.NONE) {
-                return Errno.ENOMEM;
+    private int preFault(PreFault range) {
+        long before = range.size();
+        int result = Errno.OK;
+        while (range.size() > 0 && result == Errno.OK) {
+            result = mode.mustLeave() ? Errno.EINTR : preFaultPage(range.gpa());
+            if (result == Errno.OK) {
+                range.advance();
             }
-            populateSource = Addresses.hpa(buffer);
-            for (long page = 0; page < pages; page++) {
-                source.copy(page, bytes);
-                host.machine().memory().write(populateSource, bytes, 0, bytes.length);
-                int result = addPage(cpu, gpa + (page << Addresses.PAGE_SHIFT), measure);
-                if (result != Errno.OK) {
-                    return result;
-                }
-            }
-            return Errno.OK;
-        } finally {
-            if (buffer != PageAllocator.NONE) {
-                host.pages().free(cpu, buffer, PageUse.BUFFER);
-            }
-            vm.release(cpu);
         }
+        return range.size() == before ? result : Errno.OK;
     }
 
-    private int addPage(HostCpu cpu, @Gpa long gpa, boolean measure) {
-        int result = vm.faults().attempt(cpu, this, Addresses.gfn(gpa), true);
-        if (result != Errno.OK) {
-            return result == FaultPath.RETRY ? Errno.EBUSY : result;
+    private int preFaultPage(@Gpa long gpa) {
+        if (!vm.isPreFaultAllowed()) {
+            return Errno.EOPNOTSUPP;
         }
-        for (int chunk = 0; measure && chunk < CHUNKS_PER_PAGE; chunk++) {
-            long status =
-                    host.tdh().mng().mrExtend(cpu, vm.tdr(), gpa + (long) chunk * CHUNK_BYTES);
-            if (status != Status.SUCCESS) {
-                return vm.refused(Leaf.MR_EXTEND, status);
+        if (gpa >= 1L << vm.config().sharedBit()) {
+            return Errno.EINVAL;
+        }
+        long gfn = Addresses.gfn(gpa);
+        while (true) {
+            Memslot slot = vm.slots().find(gfn);
+            if (slot == null) {
+                return Errno.ENOENT;
             }
+            if (slot.isInvalid()) {
+                return Errno.EAGAIN;
+            }
+            HostCpu cpu = vm.claimAny();
+            int result;
+            try {
+                boolean isPrivate = slot.attributes().isPrivate(slot.index(gfn));
+                result = vm.faults().attempt(cpu, this, gfn, isPrivate);
+            } finally {
+                vm.release(cpu);
+            }
+            if (result != FaultPath.RETRY) {
+                return result;
+            }
+            if (mode.mustLeave()) {
+                return Errno.EINTR;
+            }
+            Waits.pause();
         }
-        return Errno.OK;
     }
 
     /**
@@ -248,6 +359,21 @@ public final class KvmVcpu {
         }
     }
 
+    /**
+     * Answers a {@link KvmExit.Tdx}; unanswered, what KVM preset stands.
+     *
+     * @param code what the guest finds in R10, see {@link dev.seamlab.seam.abi.Tdvmcall}
+     * @param more R11 to R14 for {@link KvmExit.GetTdVmCallInfo}; what is missing is 0
+     */
+    public void completeTdx(long code, long... more) {
+        mutex.lock();
+        try {
+            run.completeTdx(code, more);
+        } finally {
+            mutex.unlock();
+        }
+    }
+
     /** Lets {@link #run} return soon with {@link KvmExit.Interrupted}, now or when next called. */
     public void requestExit() {
         mode.requestExit();
@@ -272,6 +398,10 @@ public final class KvmVcpu {
         return index + 1;
     }
 
+    Lock mutex() {
+        return mutex;
+    }
+
     FaultPool pool() {
         return pool;
     }
@@ -284,10 +414,6 @@ public final class KvmVcpu {
     @Hpa
     long tdvprHpa() {
         return Addresses.hpa(tdvpr);
-    }
-
-    int associatedCpu() {
-        return associatedCpu;
     }
 
     /** Whether a fault must not be retried in place. */
@@ -304,21 +430,52 @@ public final class KvmVcpu {
         mode.awaitOutside();
     }
 
-    /** TDH.VP.FLUSH on the CPU that this vCPU is associated with. */
+    /**
+     * Claims a CPU to run on: the one that this vCPU is associated with if that is free, another
+     * one if that is, and else the one with the shortest queue. Before the vCPU goes elsewhere its
+     * old CPU flushes it, by interrupt if a guest runs there (R-34).
+     */
+    HostCpu claimCpu() {
+        while (true) {
+            int before = Cells.acquire(associated, CPU) - 1;
+            int chosen = host.cpus().choose(before);
+            if (before >= 0 && chosen != before) {
+                flush();
+                vm.stats().count(slot(), Counter.MIGRATIONS);
+            }
+            HostCpu cpu = vm.claimIfOnline(chosen);
+            if (cpu != null) {
+                associate(cpu);
+                return cpu;
+            }
+        }
+    }
+
+    private void associate(HostCpu cpu) {
+        Cells.release(associated, CPU, cpu.index() + 1);
+    }
+
+    /** TDH.VP.FLUSH on the CPU that this vCPU is associated with. The caller holds no CPU. */
     void flush() {
-        if (associatedCpu < 0) {
+        int cpu = Cells.acquire(associated, CPU) - 1;
+        if (cpu >= 0) {
+            host.cpus().runOn(cpu, this::leaveCpu);
+        }
+    }
+
+    /**
+     * Flushes this vCPU on the caller's CPU, if it is associated with that one. Runs wherever that
+     * CPU is held, so two flushes exclude each other, and what the word says stays true until then.
+     */
+    void leaveCpu(HostCpu cpu) {
+        if (Cells.acquire(associated, CPU) != cpu.index() + 1) {
             return;
         }
-        HostCpu cpu = vm.claim(associatedCpu);
-        try {
-            long status = host.tdh().vp().flush(cpu, tdvprHpa());
-            if (status != Status.SUCCESS && !StatusCode.VCPU_NOT_ASSOCIATED.matches(status)) {
-                vm.note(Leaf.VP_FLUSH, status);
-            }
-        } finally {
-            vm.release(cpu);
+        long status = host.tdh().vp().flush(cpu, tdvprHpa());
+        if (status != Status.SUCCESS && !StatusCode.VCPU_NOT_ASSOCIATED.matches(status)) {
+            vm.bug(Leaf.VP_FLUSH, status);
         }
-        associatedCpu = -1;
+        Cells.release(associated, CPU, 0);
     }
 
     long controlPages() {
@@ -336,7 +493,7 @@ public final class KvmVcpu {
         }
     }
 
-    /** Pages that the module holds for this vCPU; they are the caller's now. */
+    /** Pages that the module holds for this vCPU; they are the caller's now, the TDVPR last. */
     List<Long> takeControlPages() {
         List<Long> pages = new ArrayList<>(tdcx);
         tdcx.clear();

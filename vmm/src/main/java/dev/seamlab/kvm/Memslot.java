@@ -3,26 +3,71 @@ package dev.seamlab.kvm;
 
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gfn;
+import dev.seamlab.machine.sched.Cells;
+import org.jspecify.annotations.Nullable;
 
-/** A stretch of guest memory with its private and shared backing and its attributes. */
+/**
+ * A stretch of guest memory with its private and shared backing and its attributes. The private
+ * backing is a window into a guest_memfd; a slot may be without.
+ */
 final class Memslot {
+    private static final int INVALID = 16;
+
+    private final int id;
+    private final int flags;
     private final @Gfn long base;
     private final long pages;
+    private final long userAddress;
     private final Attributes attributes;
+    private final @Nullable GuestMemfd memfd;
+    private final long gmemBase;
     private final Backing gmem;
     private final Backing shared;
+    private final int[] words = new int[32];
 
     /** Host page per guest page that the shared EPT maps. */
     private final PageTable512 sharedMappings;
 
-    Memslot(PageAllocator allocator, @Gfn long base, long pages) {
-        this.base = base;
-        this.pages = pages;
+    private Memslot(
+            UserMemoryRegion region, PageAllocator allocator, @Nullable Backing sharedBefore) {
+        this.id = region.slot();
+        this.flags = region.flags();
+        this.base = Addresses.gfn(region.gpa());
+        this.pages = region.size() >>> Addresses.PAGE_SHIFT;
+        this.userAddress = region.userAddress();
         this.attributes = new Attributes(pages);
-        this.gmem = new Backing(allocator, PageUse.GUEST_PRIVATE, pages);
-        this.shared = new Backing(allocator, PageUse.GUEST_SHARED, pages);
+        this.memfd = region.gmem();
+        this.gmemBase = region.gmemOffset() >>> Addresses.PAGE_SHIFT;
+        this.gmem = memfd == null ? Backing.NOTHING : memfd.backing().window(gmemBase);
+        this.shared =
+                sharedBefore != null
+                        ? sharedBefore
+                        : new Backing(allocator, PageUse.GUEST_SHARED, pages);
         this.sharedMappings = new PageTable512(pages);
+    }
+
+    /** A slot as user space wants it. */
+    Memslot(UserMemoryRegion region, PageAllocator allocator) {
+        this(region, allocator, null);
+    }
+
+    /** The same user memory at another guest address; nothing is mapped there. */
+    Memslot movedTo(UserMemoryRegion region, PageAllocator allocator) {
+        return new Memslot(region, allocator, shared);
+    }
+
+    int id() {
+        return id;
+    }
+
+    int flags() {
+        return flags;
+    }
+
+    long userAddress() {
+        return userAddress;
     }
 
     @Gfn
@@ -47,7 +92,30 @@ final class Memslot {
         return attributes;
     }
 
-    /** Private pages. */
+    /**
+     * Whether a fault may map a page: the attribute is as the guest touched it, and private memory
+     * has a guest_memfd to come from.
+     */
+    boolean admits(@Gfn long gfn, boolean isPrivate) {
+        return attributes.isPrivate(index(gfn)) == isPrivate && (!isPrivate || memfd != null);
+    }
+
+    /** The file that private pages come from, or null. */
+    @Nullable GuestMemfd memfd() {
+        return memfd;
+    }
+
+    /** First page of the file that this slot shows. */
+    long gmemBase() {
+        return gmemBase;
+    }
+
+    /** First page of the file after those. */
+    long gmemEnd() {
+        return gmemBase + pages;
+    }
+
+    /** Private pages, by index in this slot. */
     Backing gmem() {
         return gmem;
     }
@@ -59,5 +127,16 @@ final class Memslot {
 
     PageTable512 sharedMappings() {
         return sharedMappings;
+    }
+
+    /**
+     * The slot is being deleted or moved (KVM_MEMSLOT_INVALID): nothing new is mapped through it.
+     */
+    void invalidate() {
+        Cells.volatileWrite(words, INVALID, 1);
+    }
+
+    boolean isInvalid() {
+        return Cells.acquire(words, INVALID) != 0;
     }
 }

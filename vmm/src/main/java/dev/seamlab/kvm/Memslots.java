@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.kvm;
 
-import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.machine.Gfn;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,29 +24,46 @@ final class Memslots {
         return null;
     }
 
-    /** Adds a slot; EEXIST where it overlaps another. */
-    int add(Memslot fresh) {
+    /** The slot with a number, or null. */
+    @Nullable Memslot byId(int id) {
         for (Memslot slot : slots) {
-            if (fresh.base() < slot.end() && slot.base() < fresh.end()) {
-                return Errno.EEXIST;
+            if (slot.id() == id) {
+                return slot;
             }
         }
-        Memslot[] next = Arrays.copyOf(slots, slots.length + 1);
-        next[slots.length] = fresh;
-        Arrays.sort(next, (a, b) -> Long.compare(a.base(), b.base()));
-        slots = next;
-        return Errno.OK;
+        return null;
     }
 
-    /** Whether slots cover a range without a gap. */
-    boolean cover(@Gfn long from, @Gfn long to) {
-        long at = from;
+    /** A slot number that is free. */
+    int freeId() {
+        int id = 0;
+        while (byId(id) != null) {
+            id++;
+        }
+        return id;
+    }
+
+    /** Whether a range touches a slot other than {@code except}. */
+    boolean overlaps(@Gfn long from, @Gfn long to, @Nullable Memslot except) {
         for (Memslot slot : slots) {
-            if (slot.contains(at)) {
-                at = slot.end();
+            if (slot != except && from < slot.end() && slot.base() < to) {
+                return true;
             }
         }
-        return at >= to;
+        return false;
+    }
+
+    /** Puts a slot in the place of another; null stands for none. */
+    void replace(@Nullable Memslot old, @Nullable Memslot fresh) {
+        List<Memslot> next = new ArrayList<>(List.of(slots));
+        if (old != null) {
+            next.remove(old);
+        }
+        if (fresh != null) {
+            next.add(fresh);
+        }
+        next.sort(Comparator.comparingLong(Memslot::base));
+        slots = next.toArray(Memslot[]::new);
     }
 
     Memslot[] all() {

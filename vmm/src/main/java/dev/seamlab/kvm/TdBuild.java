@@ -7,13 +7,11 @@ import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.machine.Addresses;
-import dev.seamlab.machine.Hpa;
 import dev.seamlab.machine.Pfn;
-import dev.seamlab.machine.PhysicalMemory;
+import dev.seamlab.machine.sched.Waits;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
-import dev.seamlab.seam.abi.TdParams;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -22,8 +20,8 @@ import java.util.List;
  * are freed directly, and the others are reclaimed; never both (R-43).
  */
 final class TdBuild {
-    /** TSC of the guest, in units of 25 MHz: 2 GHz. */
-    private static final int TSC_FREQUENCY = 80;
+    /** TDX_SEAMCALL_RETRIES: how often KVM repeats what may be repeated. */
+    private static final int RETRIES = 10_000;
 
     private final KvmTdx vm;
     private final TdxHost host;
@@ -31,6 +29,7 @@ final class TdBuild {
     private int hkid;
     private @Pfn long tdr = PageAllocator.NONE;
     private boolean created;
+    private long hwError;
 
     /** Pages allocated and not yet given to the module. */
     private final List<Long> mine = new ArrayList<>();
@@ -48,19 +47,24 @@ final class TdBuild {
         return new TdPages(hkid, tdr, taken);
     }
 
-    int run(TdConfig config, int maxVcpus) {
+    /** The module's word on the TD's parameters, where it refused them; else 0. */
+    long hwError() {
+        return hwError;
+    }
+
+    int run(TdSetup setup) {
         hkid = host.keyIds().allocate();
         if (hkid < 0) {
             return hkid;
         }
-        int result = steps(config, maxVcpus);
+        int result = steps(setup);
         if (result != Errno.OK) {
             unwind();
         }
         return result;
     }
 
-    private int steps(TdConfig config, int maxVcpus) {
+    private int steps(TdSetup setup) {
         int result = allocate();
         if (result == Errno.OK) {
             result = createAndKey();
@@ -68,7 +72,7 @@ final class TdBuild {
         if (result == Errno.OK) {
             result = addTdcs();
         }
-        return result == Errno.OK ? init(config, maxVcpus) : result;
+        return result == Errno.OK ? init(setup) : result;
     }
 
     private int allocate() {
@@ -131,14 +135,15 @@ final class TdBuild {
     private int keyConfig(int packageIndex) {
         HostCpu cpu = vm.claimOnPackage(packageIndex);
         try {
-            long status;
-            do {
+            long status = host.tdh().mng().keyConfig(cpu, Addresses.hpa(tdr));
+            for (int i = 1; i < RETRIES && StatusCode.KEY_GENERATION_FAILED.matches(status); i++) {
+                Waits.pause();
                 status = host.tdh().mng().keyConfig(cpu, Addresses.hpa(tdr));
-            } while (StatusCode.KEY_GENERATION_FAILED.matches(status));
+            }
             if (status == Status.SUCCESS) {
                 return Errno.OK;
             }
-            vm.note(Leaf.MNG_KEY_CONFIG, status);
+            vm.bug(Leaf.MNG_KEY_CONFIG, status);
             return Errno.EIO;
         } finally {
             vm.release(cpu);
@@ -162,7 +167,7 @@ final class TdBuild {
         }
     }
 
-    private int init(TdConfig config, int maxVcpus) {
+    private int init(TdSetup setup) {
         HostCpu cpu = vm.claimAny();
         try {
             long buffer = host.pages().allocate(cpu, PageUse.BUFFER);
@@ -170,13 +175,19 @@ final class TdBuild {
                 return Errno.ENOMEM;
             }
             try {
-                writeParams(Addresses.hpa(buffer), config, maxVcpus);
+                setup.write(host.machine().memory(), Addresses.hpa(buffer));
                 long status = host.tdh().mng().init(cpu, Addresses.hpa(tdr), Addresses.hpa(buffer));
                 if (status == Status.SUCCESS) {
                     return Errno.OK;
                 }
-                vm.note(Leaf.MNG_INIT, status);
-                return StatusCode.OPERAND_INVALID.matches(status) ? Errno.EINVAL : Errno.EIO;
+                if (StatusCode.OPERAND_INVALID.matches(status)) {
+                    // The user's fault, and the detail tells which operand: no bug of the VM.
+                    vm.note(Leaf.MNG_INIT, status);
+                    hwError = status;
+                    return Errno.EINVAL;
+                }
+                vm.bug(Leaf.MNG_INIT, status);
+                return Errno.EIO;
             } finally {
                 host.pages().free(cpu, buffer, PageUse.BUFFER);
             }
@@ -185,24 +196,13 @@ final class TdBuild {
         }
     }
 
-    /** TD_PARAMS; everything not written is zero: native CPUID, no measured configuration. */
-    private void writeParams(@Hpa long at, TdConfig config, int maxVcpus) {
-        PhysicalMemory memory = host.machine().memory();
-        memory.zeroPage(at);
-        memory.writeLong(at + TdParams.ATTRIBUTES, config.attributes());
-        memory.writeLong(at + TdParams.XFAM, config.xfam());
-        memory.writeShort(at + TdParams.MAX_VCPUS, maxVcpus);
-        memory.writeLong(at + TdParams.EPTP_CONTROLS, TdParams.eptpControls(config.levels()));
-        memory.writeLong(
-                at + TdParams.CONFIG_FLAGS,
-                TdParams.CONFIG_FLAG_NO_RBP_MOD
-                        | (config.gpaWidth() == 52 ? TdParams.CONFIG_FLAG_GPAW : 0));
-        memory.writeShort(at + TdParams.TSC_FREQUENCY, TSC_FREQUENCY);
-    }
-
     private int refused(Leaf leaf, long status) {
-        vm.note(leaf, status);
-        return StatusCode.RND_NO_ENTROPY.matches(status) ? Errno.EAGAIN : Errno.EIO;
+        if (StatusCode.RND_NO_ENTROPY.matches(status)) {
+            vm.note(leaf, status);
+            return Errno.EAGAIN;
+        }
+        vm.bug(leaf, status);
+        return Errno.EIO;
     }
 
     private void unwind() {
@@ -223,8 +223,8 @@ final class TdBuild {
         // The module has the TDR: only a full teardown gets it back. The answer that made the build
         // fail stays the one that is reported.
         ModuleAnswer cause = vm.lastAnswer();
-        vm.forgetPages(pages());
-        new Teardown(vm, host).run();
+        vm.holds(pages());
+        new Teardown(vm, host).ofPartlyBuilt();
         if (cause != null) {
             vm.note(cause.leaf(), cause.status());
         }

@@ -9,6 +9,8 @@ import dev.seamlab.seam.abi.Tdvmcall;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +37,31 @@ final class Tdvmcalls {
     /** KVM's answer to an unknown hypercall of its own (-KVM_ENOSYS). */
     private static final long KVM_ENOSYS = -1000;
 
+    /** Vectors that a guest may name; those below are exceptions. */
+    private static final long FIRST_VECTOR = 32;
+
+    private static final long LAST_VECTOR = 255;
+
+    /** What KVM shows of a guest that gave up; 0 stands for RSP and RBP. */
+    private static final int[] DUMPED_REGISTERS = {
+        Registers.RAX,
+        Registers.RCX,
+        Registers.RDX,
+        Registers.RBX,
+        -1,
+        -1,
+        Registers.RSI,
+        Registers.RDI,
+        Registers.R8,
+        Registers.R9,
+        Registers.R10,
+        Registers.R11,
+        Registers.R12,
+        Registers.R13,
+        Registers.R14,
+        Registers.R15
+    };
+
     private static final int[] MESSAGE_REGISTERS = {
         Registers.R14,
         Registers.R15,
@@ -49,6 +76,7 @@ final class Tdvmcalls {
     private final KvmTdx vm;
     private final Registers regs;
     private @Nullable KvmExit userExit;
+    private KvmExit.@Nullable Tdx pending;
 
     // A MapGPA under way: mapNext < mapEnd.
     private @Gpa long mapNext;
@@ -73,19 +101,77 @@ final class Tdvmcalls {
             return Result.HALT;
         }
         if (function == Tdvmcall.REPORT_FATAL_ERROR) {
+            KvmExit fatal = new KvmExit.FatalError(regs.r12(), message(), dump());
             answer(Tdvmcall.SUCCESS);
-            return exit(new KvmExit.FatalError(regs.r12(), message()));
+            return exit(fatal);
         }
         if (function == Tdvmcall.IO) {
             return io();
         }
         if (function == Tdvmcall.GET_TD_VMCALL_INFO) {
-            // Nothing beyond the base set.
-            regs.r11(0).r12(0).r13(0);
-            regs.set(Registers.R14, 0);
-            return answer(Tdvmcall.SUCCESS);
+            return vmCallInfo();
+        }
+        if (function == Tdvmcall.GET_QUOTE) {
+            return getQuote();
+        }
+        if (function == Tdvmcall.SETUP_EVENT_NOTIFY_INTERRUPT) {
+            return setupEventNotify();
         }
         return answer(Tdvmcall.SUBFUNC_UNSUPPORTED);
+    }
+
+    private Result vmCallInfo() {
+        long leaf = regs.r12();
+        if (leaf != 0 && leaf != 1) {
+            return answer(Tdvmcall.INVALID_OPERAND);
+        }
+        // Nothing beyond the base set, unless user space says so for leaf 1.
+        answerInfo(Tdvmcall.SUCCESS, 0, 0, 0, 0);
+        return leaf == 0 ? Result.ANSWERED : exitTdx(new KvmExit.GetTdVmCallInfo(leaf));
+    }
+
+    private Result getQuote() {
+        long gpa = regs.r12();
+        if ((gpa & sharedMask()) == 0) {
+            return answer(Tdvmcall.INVALID_OPERAND);
+        }
+        answer(Tdvmcall.SUBFUNC_UNSUPPORTED);
+        return exitTdx(new KvmExit.GetQuote(gpa & ~sharedMask(), regs.r13()));
+    }
+
+    private Result setupEventNotify() {
+        long vector = regs.r12();
+        if (vector < FIRST_VECTOR || vector > LAST_VECTOR) {
+            return answer(Tdvmcall.INVALID_OPERAND);
+        }
+        answer(Tdvmcall.SUBFUNC_UNSUPPORTED);
+        return exitTdx(new KvmExit.SetupEventNotifyInterrupt((int) vector));
+    }
+
+    private Result exitTdx(KvmExit.Tdx exit) {
+        pending = exit;
+        return exit(exit);
+    }
+
+    /** User space answers the last KVM_EXIT_TDX; {@code more} goes into R11 to R14. */
+    void completeTdx(long code, long[] more) {
+        KvmExit.Tdx asked = pending;
+        if (asked == null) {
+            throw new IllegalStateException("no TDVMCALL waits for user space");
+        }
+        pending = null;
+        if (asked instanceof KvmExit.GetTdVmCallInfo) {
+            long[] words = Arrays.copyOf(more, 4);
+            answerInfo(code, words[0], words[1], words[2], words[3]);
+        } else {
+            answer(code);
+        }
+    }
+
+    private void answerInfo(long code, long r11, long r12, long r13, long r14) {
+        regs.r11(r11).r12(r12).r13(r13);
+        regs.set(Registers.R14, r14);
+        answer(code);
     }
 
     /** The exit of the last {@link Result#USER_SPACE}. */
@@ -112,7 +198,8 @@ final class Tdvmcalls {
             throw new IllegalStateException("no MapGPA is under way");
         }
         if (result != Errno.OK) {
-            endMapGpa(Tdvmcall.INVALID_OPERAND);
+            // User space knows two ways to say no; a guest that is told to retry goes on from here.
+            endMapGpa(result == Errno.EAGAIN ? Tdvmcall.RETRY : Tdvmcall.INVALID_OPERAND);
             return;
         }
         mapNext += Math.min(CHUNK, mapEnd - mapNext);
@@ -139,6 +226,11 @@ final class Tdvmcalls {
         long size = regs.r13();
         long shared = sharedMask();
         long last = gpa + size - 1;
+        if (!vm.exitsOnMapGpa()) {
+            // As the kernel since 6.16: user space cannot be asked, so there is no such call.
+            regs.r11(gpa);
+            return answer(Tdvmcall.SUBFUNC_UNSUPPORTED);
+        }
         boolean legal =
                 gpa >= 0
                         && size > 0
@@ -187,6 +279,12 @@ final class Tdvmcalls {
 
     private long sharedMask() {
         return 1L << vm.config().sharedBit();
+    }
+
+    private List<Long> dump() {
+        return Arrays.stream(DUMPED_REGISTERS)
+                .mapToObj(register -> register < 0 ? 0L : regs.get(register))
+                .toList();
     }
 
     private String message() {

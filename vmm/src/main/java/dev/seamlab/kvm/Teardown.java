@@ -5,6 +5,7 @@ import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.kvm.KvmStats.Counter;
+import dev.seamlab.kvm.KvmTdx.State;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gfn;
 import dev.seamlab.machine.Pfn;
@@ -12,7 +13,6 @@ import dev.seamlab.machine.sched.Waits;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -21,18 +21,24 @@ import java.util.List;
  * TDR last.
  *
  * <p>Without the KeyID released nothing can be reclaimed: the KeyID is leaked for ever, and every
- * page that the module holds with it.
+ * page that the module holds with it. A page that the module refuses to give back is leaked too: it
+ * becomes {@link PageUse#LEAKED} and keeps its count, because the module may still own it.
+ *
+ * <p>The work is cut into pieces, none larger than one table of 512 leaves. Between pieces the CPU
+ * is given back, whoever wants the world stopped gets his turn, and the watcher may stop the work;
+ * {@link #run} called again goes on there. All under the VM's KVM lock.
  */
 public final class Teardown {
     /**
-     * What could not be taken back.
+     * How it ended.
      *
      * @param leakedPages pages that the module may still own
      * @param keyIdLeaked whether the KeyID is lost
+     * @param isFinished false where the watcher stopped it
      */
-    public record Report(long leakedPages, boolean keyIdLeaked) {
+    public record Report(long leakedPages, boolean keyIdLeaked, boolean isFinished) {
         /** Everything came back. */
-        public static final Report CLEAN = new Report(0, false);
+        public static final Report CLEAN = new Report(0, false, true);
 
         /** Whether everything came back. */
         public boolean isClean() {
@@ -40,75 +46,122 @@ public final class Teardown {
         }
     }
 
+    /** Looks on. */
+    @FunctionalInterface
+    public interface Watch {
+        /** Lets it run to its end. */
+        Watch NOBODY = (done, total) -> true;
+
+        /**
+         * Called after each piece, without locks but the VM's own.
+         *
+         * @param done pages given back or leaked so far
+         * @param total pages that the module held at the start
+         * @return whether to go on
+         */
+        boolean mayGoOn(long done, long total);
+    }
+
+    /** TDX_SEAMCALL_RETRIES: how often KVM repeats a cache write-back that cannot finish. */
+    private static final int RETRIES = 10_000;
+
     private final KvmTdx vm;
     private final TdxHost host;
+    private boolean keyAsked;
+    private boolean keyIdLeaked;
+    private boolean backingsFreed;
     private long leaked;
+    private long done;
+    private long total = -1;
 
     Teardown(KvmTdx vm, TdxHost host) {
         this.vm = vm;
         this.host = host;
     }
 
-    Report run() {
-        boolean reclaimable = vm.pages().tdrPfn() == 0 || releaseKeyId();
-        HostCpu cpu = vm.claimAny();
-        try {
-            if (vm.state() != KvmTdx.State.UNINITIALIZED) {
-                reclaimMirror(cpu, reclaimable);
-            }
-            freeBackings();
-            for (KvmVcpu vcpu : vm.vcpus()) {
-                reclaimVcpu(cpu, vcpu, reclaimable);
-            }
-            reclaimTd(cpu, reclaimable);
-        } finally {
-            vm.release(cpu);
+    /** Everything, or as much as the watcher lets it. */
+    Report run(Watch watch) {
+        releaseKeyId();
+        vm.setState(State.TEARING_DOWN);
+        if (total < 0) {
+            total = pagesLeft();
         }
-        vm.stats().add(0, Counter.LEAKED_PAGES, leaked);
-        return new Report(leaked, !reclaimable);
+        boolean finished = reclaimMirror(watch) && reclaimRest(watch);
+        return new Report(leaked, keyIdLeaked, finished);
     }
 
-    /** Steps 1 to 4. Returns whether the module let the KeyID go. */
-    private boolean releaseKeyId() {
+    /** A TD whose build failed: no mirror yet, and the VM may be built once more. */
+    void ofPartlyBuilt() {
+        releaseKeyId();
+        reclaimTd();
+    }
+
+    private long pagesLeft() {
+        return vm.stats().get(Counter.PRIVATE_PAGES)
+                + vm.stats().get(Counter.SEPT_PAGES)
+                + vm.controlPages();
+    }
+
+    // ------------------------------------------------------------------ the KeyID
+
+    /** Steps 1 to 4, once: TERMINATE_VM does them early. */
+    void releaseKeyId() {
+        if (keyAsked || vm.pages().tdrPfn() == 0) {
+            return;
+        }
+        keyAsked = true;
         for (KvmVcpu vcpu : vm.vcpus()) {
             vcpu.flush();
         }
         host.tdxLock().lock();
         try {
-            HostCpu cpu = vm.claimAny();
-            try {
-                long status = host.tdh().mng().vpflushdone(cpu, vm.tdr());
-                if (status != Status.SUCCESS) {
-                    return leakKeyId(Leaf.MNG_VPFLUSHDONE, status);
-                }
-            } finally {
-                vm.release(cpu);
-            }
-            for (int p = 0; p < host.cpus().packages(); p++) {
-                writeBackCaches(p);
-            }
-            cpu = vm.claimAny();
-            try {
-                long status = host.tdh().mng().keyFreeid(cpu, vm.tdr());
-                if (status != Status.SUCCESS) {
-                    return leakKeyId(Leaf.MNG_KEY_FREEID, status);
-                }
-            } finally {
-                vm.release(cpu);
-            }
-            host.keyIds().free(vm.hkid());
-            return true;
+            keyIdLeaked = !askForKeyId();
         } finally {
             host.tdxLock().unlock();
         }
+        if (keyIdLeaked) {
+            host.log().line("kvm: KeyID " + vm.hkid() + " of TD " + vm.owner() + " is leaked");
+            return;
+        }
+        TdPages td = vm.pages();
+        host.keyIds().free(td.hkid());
+        vm.holds(new TdPages(0, td.tdrPfn(), td.tdcs()));
     }
 
+    private boolean askForKeyId() {
+        HostCpu cpu = vm.claimAny();
+        try {
+            long status = host.tdh().mng().vpflushdone(cpu, vm.tdr());
+            if (status != Status.SUCCESS) {
+                complain(Leaf.MNG_VPFLUSHDONE, status);
+                return false;
+            }
+        } finally {
+            vm.release(cpu);
+        }
+        for (int p = 0; p < host.cpus().packages(); p++) {
+            writeBackCaches(p);
+        }
+        cpu = vm.claimAny();
+        try {
+            long status = host.tdh().mng().keyFreeid(cpu, vm.tdr());
+            if (status != Status.SUCCESS) {
+                complain(Leaf.MNG_KEY_FREEID, status);
+                return false;
+            }
+            return true;
+        } finally {
+            vm.release(cpu);
+        }
+    }
+
+    /** A failure here is only complained about: MNG.KEY.FREEID fails after it. */
     private void writeBackCaches(int packageIndex) {
         HostCpu cpu = vm.claimOnPackage(packageIndex);
         try {
             boolean resume = false;
             long status = host.tdh().phymem().cacheWb(cpu, resume);
-            while (isUnfinished(status)) {
+            for (int i = 1; i < RETRIES && isUnfinished(status); i++) {
                 if (StatusCode.INTERRUPTED_RESUMABLE.matches(status)) {
                     cpu.logical().acknowledgeInterrupt();
                     resume = true;
@@ -117,7 +170,9 @@ public final class Teardown {
                 }
                 status = host.tdh().phymem().cacheWb(cpu, resume);
             }
-            if (status != Status.SUCCESS) {
+            // Nothing to write back: another TD's teardown has done it for this one.
+            boolean nothing = StatusCode.NO_HKID_READY_TO_WBCACHE.matches(status);
+            if (status != Status.SUCCESS && !nothing) {
                 complain(Leaf.PHYMEM_CACHE_WB, status);
             }
         } finally {
@@ -131,103 +186,119 @@ public final class Teardown {
                 || StatusCode.OPERAND_BUSY.matches(status);
     }
 
-    private boolean leakKeyId(Leaf leaf, long status) {
-        complain(leaf, status);
-        host.log().line("kvm: KeyID " + vm.hkid() + " of TD " + vm.owner() + " is leaked");
-        return false;
+    // ------------------------------------------------------------------ guest memory
+
+    /** Leaves and tables, a leaf table at a time. Whether it came to the end. */
+    private boolean reclaimMirror(Watch watch) {
+        return !vm.hasMirror() || reclaimBelow(vm.mirror().root(), 0, watch);
     }
 
-    /** Leaves first, then the tables that held them, lowest level first. */
-    private void reclaimMirror(HostCpu cpu, boolean reclaimable) {
-        record Table(MirrorTable parent, int index, @Pfn long page) {}
-        List<Table> tables = new ArrayList<>();
-        MirrorEpt mirror = vm.mirror();
-        collect(
-                mirror.root(),
-                0,
-                (parent, index, gfn, entry) -> {
-                    if (MirrorTable.isLeaf(entry)) {
-                        reclaimLeaf(cpu, gfn, MirrorTable.pfn(entry), reclaimable);
-                        vm.stats().add(0, Counter.PRIVATE_PAGES, -1);
-                        parent.unhang(index);
-                    } else {
-                        tables.add(new Table(parent, index, MirrorTable.pfn(entry)));
-                    }
-                });
-        for (Table table : tables.reversed()) {
-            boolean back = reclaimable && reclaim(cpu, table.page());
-            if (back) {
-                host.backing().put(cpu, table.page());
-                host.pages().free(table.page(), PageUse.SEPT);
-            } else {
-                leaked++;
-            }
-            table.parent().unhang(table.index());
-            vm.stats().add(0, Counter.SEPT_PAGES, -1);
+    private boolean reclaimBelow(MirrorTable table, @Gfn long base, Watch watch) {
+        if (table.level() == 0) {
+            return piece(watch, cpu -> reclaimLeaves(cpu, table, base));
         }
-    }
-
-    private interface EntryVisitor {
-        void entry(MirrorTable parent, int index, @Gfn long gfn, long entry);
-    }
-
-    private static void collect(MirrorTable table, @Gfn long base, EntryVisitor visitor) {
         for (int i = 0; i < MirrorTable.ENTRIES; i++) {
             long entry = table.read(i);
             if (!MirrorTable.isPresent(entry)) {
                 continue;
             }
             long gfn = base | (long) i << (9 * table.level());
-            visitor.entry(table, i, gfn, entry);
-            if (!MirrorTable.isLeaf(entry)) {
-                collect(table.child(i), gfn, visitor);
+            int index = i;
+            boolean goOn =
+                    MirrorTable.isLeaf(entry)
+                            ? piece(watch, cpu -> reclaimLeaf(cpu, table, index, gfn))
+                            : reclaimBelow(table.child(i), gfn, watch)
+                                    && piece(watch, cpu -> reclaimTable(cpu, table, index));
+            if (!goOn) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void reclaimLeaves(HostCpu cpu, MirrorTable table, @Gfn long base) {
+        for (int i = 0; i < MirrorTable.ENTRIES; i++) {
+            if (MirrorTable.isPresent(table.read(i))) {
+                reclaimLeaf(cpu, table, i, base | i);
             }
         }
     }
 
-    private void reclaimLeaf(HostCpu cpu, @Gfn long gfn, @Pfn long page, boolean reclaimable) {
-        if (reclaimable && reclaim(cpu, page)) {
+    private void reclaimLeaf(HostCpu cpu, MirrorTable table, int index, @Gfn long gfn) {
+        long page = MirrorTable.pfn(table.read(index));
+        table.unhang(index);
+        vm.stats().add(0, Counter.PRIVATE_PAGES, -1);
+        done++;
+        if (reclaim(cpu, page)) {
             host.backing().put(cpu, page);
             return; // the page itself goes back with its guest_memfd
         }
-        leaked++;
         Memslot slot = vm.slots().find(gfn);
-        if (slot != null) {
-            slot.gmem().leak(slot.index(gfn));
+        if (slot == null) {
+            throw new AssertionError(
+                    Addresses.show(Addresses.gpa(gfn)) + " is mapped without slot");
+        }
+        slot.gmem().leak(slot.index(gfn));
+        countLeak();
+    }
+
+    private void reclaimTable(HostCpu cpu, MirrorTable parent, int index) {
+        long page = MirrorTable.pfn(parent.read(index));
+        parent.unhang(index);
+        vm.stats().add(0, Counter.SEPT_PAGES, -1);
+        done++;
+        if (reclaim(cpu, page)) {
+            host.backing().put(cpu, page);
+            host.pages().free(page, PageUse.SEPT);
+        } else {
+            leak(page, PageUse.SEPT);
         }
     }
 
-    private void freeBackings() {
-        for (Memslot slot : vm.slots().all()) {
-            long pages = slot.end() - slot.base();
-            slot.gmem().punch(0, pages);
-            slot.shared().punch(0, pages);
+    // ------------------------------------------------------------------ control pages
+
+    private boolean reclaimRest(Watch watch) {
+        if (!backingsFreed) {
+            backingsFreed = true;
+            vm.memory().freeAll();
         }
+        for (KvmVcpu vcpu : vm.vcpus()) {
+            if (!piece(watch, cpu -> reclaimVcpu(cpu, vcpu))) {
+                return false;
+            }
+        }
+        reclaimTd();
+        return true;
     }
 
-    private void reclaimVcpu(HostCpu cpu, KvmVcpu vcpu, boolean reclaimable) {
+    private void reclaimVcpu(HostCpu cpu, KvmVcpu vcpu) {
         vcpu.unbindGuest();
         for (long page : vcpu.takeControlPages()) {
-            reclaimControl(cpu, page, reclaimable);
+            reclaimControl(cpu, page);
         }
         vcpu.drainPool();
     }
 
-    private void reclaimTd(HostCpu cpu, boolean reclaimable) {
-        TdPages td = vm.pages();
-        for (long page : td.tdcs()) {
-            reclaimControl(cpu, page, reclaimable);
-        }
-        long tdr = td.tdrPfn();
-        if (tdr != 0) {
-            boolean back = reclaimable && reclaim(cpu, tdr) && flushTdr(cpu, tdr);
-            if (back) {
-                host.controlPages().free(cpu, tdr);
-            } else {
-                leaked++;
+    private void reclaimTd() {
+        HostCpu cpu = vm.claimAny();
+        try {
+            TdPages td = vm.pages();
+            for (long page : td.tdcs()) {
+                reclaimControl(cpu, page);
             }
+            long tdr = td.tdrPfn();
+            if (tdr != 0) {
+                done++;
+                if (reclaim(cpu, tdr) && flushTdr(cpu, tdr)) {
+                    host.controlPages().free(cpu, tdr);
+                } else {
+                    leak(tdr, PageUse.CONTROL);
+                }
+            }
+            vm.holds(new TdPages(td.hkid(), 0, List.of()));
+        } finally {
+            vm.release(cpu);
         }
-        vm.forgetPages(reclaimable ? TdPages.NONE : new TdPages(td.hkid(), 0, List.of()));
     }
 
     /** The TDR's lines in the cache are under the module's own KeyID. */
@@ -241,15 +312,37 @@ public final class Teardown {
         return true;
     }
 
-    private void reclaimControl(HostCpu cpu, @Pfn long page, boolean reclaimable) {
-        if (reclaimable && reclaim(cpu, page)) {
+    private void reclaimControl(HostCpu cpu, @Pfn long page) {
+        done++;
+        if (reclaim(cpu, page)) {
             host.controlPages().free(cpu, page);
         } else {
-            leaked++;
+            leak(page, PageUse.CONTROL);
         }
     }
 
+    // ------------------------------------------------------------------ pages and pieces
+
+    private interface Piece {
+        void work(HostCpu cpu);
+    }
+
+    private boolean piece(Watch watch, Piece piece) {
+        HostCpu cpu = vm.claimAny();
+        try {
+            piece.work(cpu);
+        } finally {
+            vm.release(cpu);
+        }
+        host.stopMachine().breathe();
+        return watch.mayGoOn(done, total);
+    }
+
+    /** Takes a page back from the module; whether it was given. */
     private boolean reclaim(HostCpu cpu, @Pfn long page) {
+        if (keyIdLeaked) {
+            return false; // it would be refused, page by page
+        }
         long status = host.tdh().phymem().pageReclaim(cpu, Addresses.hpa(page));
         if (status != Status.SUCCESS) {
             complain(Leaf.PHYMEM_PAGE_RECLAIM, status);
@@ -257,6 +350,16 @@ public final class Teardown {
         }
         host.pageReset().reset(page);
         return true;
+    }
+
+    private void leak(@Pfn long page, PageUse use) {
+        host.pages().retag(page, use, PageUse.LEAKED);
+        countLeak();
+    }
+
+    private void countLeak() {
+        leaked++;
+        vm.stats().count(0, Counter.LEAKED_PAGES);
     }
 
     private void complain(Leaf leaf, long status) {

@@ -12,9 +12,9 @@ import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
 
 /**
- * The loop around VP.ENTER. The vCPU's thread claims the CPU that the vCPU is associated with, so
- * that it never needs a flush to run, enters until something needs more than KVM, and gives the CPU
- * back when another thread wants it, when the guest halts, and before user space takes over.
+ * The loop around VP.ENTER. The vCPU's thread claims a CPU, enters until something needs more than
+ * KVM, and gives the CPU back when another thread wants it, when the world is to be stopped, when
+ * the guest halts, and before user space takes over.
  *
  * <p>Served here: EPT violations, external interrupts, and TDVMCALLs that need no user space. The
  * path of a private fault allocates nothing.
@@ -77,33 +77,46 @@ final class VcpuRun {
         tdvmcalls.completeChunk(result);
     }
 
+    void completeTdx(long code, long[] more) {
+        tdvmcalls.completeTdx(code, more);
+    }
+
     private Next onCpu() {
-        HostCpu cpu = vm.claim(vcpu.associatedCpu());
+        vm.host().stopMachine().enter();
         try {
-            while (true) {
-                if (mode.mustLeave()) {
-                    return Next.YIELD;
-                }
-                if (vm.isDead()) {
-                    return fail(Errno.EIO, "the VM is dead: " + why());
-                }
-                if (vm.entriesHeld()) {
-                    Waits.spinUntil(() -> !vm.entriesHeld());
-                }
-                if (!mode.tryEnter(cpu)) {
-                    continue;
-                }
-                // Held since the check above: the kick that follows a hold finds us inside and
-                // waits for us, so this entry is harmless, as the kernel's is.
-                long status = enter(cpu);
-                mode.exit();
-                Next next = decode(cpu, status);
-                if (next != Next.ENTER) {
-                    return next;
-                }
+            HostCpu cpu = vcpu.claimCpu();
+            try {
+                return vm.host().stopMachine().isWanted() ? Next.YIELD : loop(cpu);
+            } finally {
+                vm.release(cpu);
             }
         } finally {
-            vm.release(cpu);
+            vm.host().stopMachine().leave();
+        }
+    }
+
+    private Next loop(HostCpu cpu) {
+        while (true) {
+            if (mode.mustLeave()) {
+                return Next.YIELD;
+            }
+            if (vm.isDead()) {
+                return fail(Errno.EIO, "the VM is dead: " + why());
+            }
+            if (vm.entriesHeld()) {
+                Waits.spinUntil(() -> !vm.entriesHeld());
+            }
+            if (!mode.tryEnter(cpu)) {
+                continue;
+            }
+            // Held since the check above: the kick that follows a hold finds us inside and
+            // waits for us, so this entry is harmless, as the kernel's is.
+            long status = enter(cpu);
+            mode.exit();
+            Next next = decode(cpu, status);
+            if (next != Next.ENTER) {
+                return next;
+            }
         }
     }
 
@@ -168,7 +181,8 @@ final class VcpuRun {
     private Next interrupt(HostCpu cpu) {
         vm.stats().count(vcpu.slot(), Counter.INTERRUPT_EXITS);
         cpu.logical().acknowledgeInterrupt();
-        return cpu.wanted() ? Next.YIELD : Next.ENTER;
+        cpu.serveCalls();
+        return cpu.wanted() || vm.host().stopMachine().isWanted() ? Next.YIELD : Next.ENTER;
     }
 
     private Next tdvmcall(HostCpu cpu) {

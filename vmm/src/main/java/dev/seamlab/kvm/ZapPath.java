@@ -71,6 +71,9 @@ final class ZapPath {
     }
 
     private int remove(HostCpu cpu, @Gpa long gpa, @Pfn long page) {
+        if (!vm.hasKeyId()) {
+            return reclaim(cpu, page);
+        }
         long status = call(cpu, Leaf.MEM_RANGE_BLOCK, gpa);
         if (status != Status.SUCCESS) {
             return bug(Leaf.MEM_RANGE_BLOCK, status);
@@ -95,6 +98,20 @@ final class ZapPath {
         return Errno.OK;
     }
 
+    /**
+     * R-44: once the KeyID is released nothing can translate any more, so there is nothing to block
+     * or to track, and the leaves above would be refused.
+     */
+    private int reclaim(HostCpu cpu, @Pfn long page) {
+        long status = host.tdh().phymem().pageReclaim(cpu, Addresses.hpa(page));
+        if (status != Status.SUCCESS) {
+            return bug(Leaf.PHYMEM_PAGE_RECLAIM, status);
+        }
+        host.pageReset().reset(page);
+        host.backing().put(cpu, page);
+        return Errno.OK;
+    }
+
     /** Calls a leaf; on BUSY once more with every vCPU kept out of the guest, which must do. */
     private long call(HostCpu cpu, Leaf leaf, @Gpa long gpa) {
         long status = callOnce(cpu, leaf, gpa);
@@ -103,10 +120,12 @@ final class ZapPath {
         }
         vm.stats().count(0, Counter.ZAP_BUSY);
         vm.holdEntries(true);
-        vm.kickAll();
-        status = callOnce(cpu, leaf, gpa);
-        vm.holdEntries(false);
-        return status;
+        try {
+            vm.kickAll();
+            return callOnce(cpu, leaf, gpa);
+        } finally {
+            vm.holdEntries(false);
+        }
     }
 
     private long callOnce(HostCpu cpu, Leaf leaf, @Gpa long gpa) {

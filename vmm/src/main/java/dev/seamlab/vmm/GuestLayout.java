@@ -77,6 +77,17 @@ final class GuestLayout {
         return all;
     }
 
+    /** Whether memory lies at every page of a range. */
+    boolean covers(@Gpa long gpa, long size) {
+        long at = gpa;
+        for (Range range : all()) {
+            if (at >= range.start() && at < range.end()) {
+                at = range.end();
+            }
+        }
+        return at >= gpa + size;
+    }
+
     /** What the TD HOB says. */
     List<TdHob.Memory> hob() {
         return hob;

@@ -163,6 +163,10 @@ final class HostVmm implements Vmm {
 
     @Override
     public List<Finding> audit() {
+        return host.stopMachine().whileStopped(this::auditStopped);
+    }
+
+    private List<Finding> auditStopped() {
         List<Finding> findings = new ArrayList<>();
         for (String finding : HostAuditor.audit(host)) {
             findings.add(new Finding("host", "host", finding));

@@ -60,11 +60,13 @@ final class VcpuThread {
                     port == ProgramRunner.POWER_PORT && value == ProgramRunner.POWER_OFF
                             ? End.POWER_OFF
                             : null;
-            case KvmExit.FatalError(long code, String message) ->
+            case KvmExit.FatalError(long code, String message, var _) ->
                     End.failed(
                             "the guest reported fatal error 0x"
                                     + Long.toHexString(code)
                                     + (message.isEmpty() ? "" : ": " + message));
+            // This VMM offers neither quotes nor notifications: what KVM preset is the answer.
+            case KvmExit.Tdx _ -> null;
             case KvmExit.Shutdown() -> End.failed("triple fault");
             case KvmExit.Failed(int errno, String reason) ->
                     End.failed(reason + " (" + Errno.name(errno) + ")");
@@ -98,6 +100,9 @@ final class VcpuThread {
 
     /** Changes the attribute, then gives back what backed the other side, as QEMU does. */
     private int convert(@Gpa long gpa, long size, boolean toPrivate) {
+        if (!layout.covers(gpa, size)) {
+            return Errno.EINVAL; // KVM would take it; QEMU converts nothing but RAM
+        }
         int result = vm.setMemoryAttributes(gpa, size, toPrivate);
         if (result != Errno.OK) {
             return result;

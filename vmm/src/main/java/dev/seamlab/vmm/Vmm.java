@@ -81,8 +81,9 @@ public interface Vmm extends AutoCloseable {
     HostMemory memory();
 
     /**
-     * Recomputes every invariant of host and KVM from ground truth. At quiescence (no vCPU runs, no
-     * action under way) the list is empty.
+     * Recomputes every invariant of host and KVM from ground truth. The list is empty, always:
+     * while it works, vCPUs are kept out of their guests, and steps of VMs wait before they begin,
+     * or are waited for. Trust domains that run go on afterwards and notice nothing.
      */
     List<Finding> audit();
 

@@ -6,6 +6,9 @@ import dev.seamlab.machine.Pfn;
 import dev.seamlab.machine.Registers;
 import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.machine.sched.Waits;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Consumer;
 
 /**
  * A logical CPU as the host's kernel sees it. Only the thread that claimed it from {@link HostCpus}
@@ -25,6 +28,7 @@ public final class HostCpu {
     private final @Pfn long[] pair = new long[2];
     private final int[] tickets = new int[48];
     private final long[] times = new long[24];
+    private final Queue<RemoteCall> calls = new ConcurrentLinkedQueue<>();
 
     HostCpu(LogicalCpu logical, int node) {
         this.logical = logical;
@@ -117,6 +121,23 @@ public final class HostCpu {
     void begin() {
         logical.acknowledgeInterrupt();
         Cells.release(times, SINCE, Waits.nanoTime());
+    }
+
+    /** Wants something done on this CPU by whoever holds it next or now. */
+    RemoteCall post(Consumer<HostCpu> body) {
+        RemoteCall call = new RemoteCall(body);
+        calls.add(call);
+        return call;
+    }
+
+    /**
+     * Does what others want done here, as the handler of an inter-processor interrupt does. Only
+     * for the holder, at a point where {@link #regs} hold nothing that it still needs.
+     */
+    public void serveCalls() {
+        for (RemoteCall call = calls.poll(); call != null; call = calls.poll()) {
+            call.run(this);
+        }
     }
 
     /** How long the holder has had the CPU. */

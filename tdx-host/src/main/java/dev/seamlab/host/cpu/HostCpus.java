@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -100,8 +101,72 @@ public final class HostCpus {
         return claimAmong(packageIndex);
     }
 
+    /**
+     * Where a thread that was on a CPU before had better go on: there if the CPU is free, else on a
+     * free one, else in the shortest queue, and there rather than elsewhere where that is no
+     * shorter. Only a hint: others may be quicker.
+     *
+     * @param before index of the CPU, or -1
+     * @return index of an online CPU
+     */
+    public int choose(int before) {
+        HostCpu best = null;
+        if (before >= 0 && cpus.get(before).logical().isOnline()) {
+            best = cpus.get(before);
+        }
+        int start = best == null || best.queueLength() > 0 ? Cells.getAndAdd(rotor, ROTOR, 1) : 0;
+        for (int i = 0; i < cpus.size() && (best == null || best.queueLength() > 0); i++) {
+            HostCpu cpu = cpus.get(Math.floorMod(start + i, cpus.size()));
+            if (cpu.logical().isOnline()
+                    && (best == null || cpu.queueLength() < best.queueLength())) {
+                best = cpu;
+            }
+        }
+        if (best == null) {
+            throw new IllegalStateException("no CPU is online");
+        }
+        return best.index();
+    }
+
+    /** Takes a CPU once it is this thread's turn; null where it has gone offline meanwhile. */
+    public @Nullable HostCpu claimIfOnline(int index) {
+        HostCpu cpu = cpus.get(index);
+        assert LockRank.Held.maySleep();
+        enter(cpu);
+        if (cpu.logical().isOnline()) {
+            return began(cpu);
+        }
+        cpu.leave();
+        return null;
+    }
+
+    /**
+     * Does something on a CPU, whoever holds it: the holder does it when the interrupt reaches it,
+     * or when it takes or leaves the CPU; on a free CPU the caller does it. Returns when it is
+     * done. The caller holds no CPU, so two of them cannot wait for each other.
+     *
+     * @param body SEAMCALLs only; it may run inside another thread's claim. On a CPU that has gone
+     *     offline it still runs, if only just: whoever takes a CPU offline has done beforehand what
+     *     only that CPU can do
+     */
+    public void runOn(int index, Consumer<HostCpu> body) {
+        HostCpu cpu = cpus.get(index);
+        assert LockRank.Held.maySleep();
+        RemoteCall call = cpu.post(body);
+        BooleanSupplier doneOrFree = () -> call.isDone() || cpu.queueLength() == 0;
+        while (!call.isDone()) {
+            if (cpu.tryEnter()) {
+                release(began(cpu));
+            } else {
+                cpu.logical().raiseInterrupt();
+                Waits.until(doneOrFree, SLICE);
+            }
+        }
+    }
+
     /** Gives a CPU back. */
     public void release(HostCpu cpu) {
+        cpu.serveCalls();
         assert LockRank.Held.pop(LockRank.CPU);
         cpu.leave();
     }
@@ -160,6 +225,7 @@ public final class HostCpus {
     private static HostCpu began(HostCpu cpu) {
         assert LockRank.Held.push(LockRank.CPU);
         cpu.begin();
+        cpu.serveCalls();
         return cpu;
     }
 

@@ -27,7 +27,12 @@ public enum PageUse {
     /** Kept ready in a vCPU's pool for the fault path. */
     POOL(false),
     /** Whatever else lives on the host, by the machine's fragmentation profile. */
-    RESIDENT(false);
+    RESIDENT(false),
+    /**
+     * Given up on purpose, because the module refused to give it back and may still own it. Such a
+     * page keeps its count in the refcount of its range for ever.
+     */
+    LEAKED(true);
 
     /** Number of uses. */
     public static final int COUNT = values().length;

@@ -8,11 +8,15 @@ import dev.seamlab.machine.Pfn;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.Status;
+import java.util.Collections;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** TDH.PHYMEM.*: physical pages and caches. Operands: facts, module ABI sections 1.6 and 5. */
 public final class PhymemLeaves {
     private final Seamcall seamcall;
     private final int keyIdShift;
+    private final Set<Long> pairsKept = ConcurrentHashMap.newKeySet();
     private volatile PairListener pairs = PairListener.NONE;
 
     /**
@@ -75,8 +79,18 @@ public final class PhymemLeaves {
         long status = seamcall.call(cpu, Leaf.PHYMEM_PAMT_REMOVE);
         if (status == Status.SUCCESS) {
             pairs.removed(cpu, pfn);
+            if (!pairsKept.isEmpty()) {
+                pairsKept.remove(pfn & -Addresses.PAGES_PER_RANGE);
+            }
+        } else {
+            pairsKept.add(pfn & -Addresses.PAGES_PER_RANGE);
         }
         return status;
+    }
+
+    /** Ranges, by first page, whose pair the module was asked for and did not give back. */
+    public Set<Long> pairsKept() {
+        return Collections.unmodifiableSet(pairsKept);
     }
 
     /** The address is rounded, not the frame number: mixing up the two was R-10. */

@@ -16,6 +16,8 @@ import java.util.Deque;
  *   VCPU            vCPU      sleeping  vcpu->mutex; several nest by vCPU index      -
  *   SLOTS           VM        sleeping  memslots, attributes; readers use a snapshot run a vCPU
  *   GMEM            slot      sleeping  guest_memfd's pages against punching         -
+ *   WORLD_STOPPER   host      sleeping  one stopper of the world at a time               -
+ *   WORLD           host      sleeping  work (shared) against stopping the world         wait for a rank above
  *   CPU_HOTPLUG     host      sleeping  which CPUs are online                        -
  *   TDX             host      sleeping  KeyID assignment and release                 -
  *   CPU             CPU       pinned    which thread runs on a logical CPU           sleep, wait for a sleeping lock
@@ -34,6 +36,8 @@ public enum LockRank {
     VCPU(false),
     SLOTS(false),
     GMEM(false),
+    WORLD_STOPPER(false),
+    WORLD(false),
     CPU_HOTPLUG(false),
     TDX(false),
     CPU(false),

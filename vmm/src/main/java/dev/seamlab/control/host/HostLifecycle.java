@@ -3,7 +3,6 @@ package dev.seamlab.control.host;
 
 import dev.seamlab.control.call.Drain;
 import dev.seamlab.control.call.Rejection;
-import dev.seamlab.control.call.TrustDomainName;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.v1.AuditReport;
 import dev.seamlab.v1.HostCpu;
@@ -86,26 +85,15 @@ public class HostLifecycle {
     }
 
     /**
-     * What is wrong on a host at rest.
-     *
-     * <p>Refused while a trust domain runs or changes. The auditor asks the module for metadata
-     * page by page, and each question shares locks that PAMT.REMOVE or a zap wants alone: their
-     * BUSY would make the host leak a pair or give a trust domain up. What begins during the audit
-     * is not held off; the report says that it did.
+     * What is wrong on this host. Trust domains that run are held for as long as the audit takes:
+     * its questions to the module share locks that a removal wants alone, and the answers are only
+     * comparable while nothing moves.
      */
     public AuditReport audit() {
-        List<String> moving = moving();
-        if (!moving.isEmpty()) {
-            throw Rejection.precondition(
-                    "NOT_AT_REST",
-                    "host",
-                    "an audit needs a host at rest: pause or stop "
-                            + String.join(", ", moving)
-                            + " first");
-        }
+        boolean anyMoving = vmm.list().stream().anyMatch(td -> !AT_REST.contains(td.state()));
         List<Finding> findings = vmm.audit();
         lastFindings = findings.size();
-        return HostMapper.toProto(findings, !moving().isEmpty());
+        return HostMapper.toProto(findings, anyMoving);
     }
 
     /** Takes a CPU on- or offline, where the kernel would. */
@@ -135,13 +123,6 @@ public class HostLifecycle {
                                     + cpu
                                     + "; the boot log has its answer");
         };
-    }
-
-    private List<String> moving() {
-        return vmm.list().stream()
-                .filter(td -> !AT_REST.contains(td.state()))
-                .map(td -> TrustDomainName.of(td.id()))
-                .toList();
     }
 
     public void stop(@Observes ShutdownEvent event, Drain drain) {

@@ -19,6 +19,7 @@ import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.QuotaFailure;
 import dev.seamlab.v1.AuditGrpc;
+import dev.seamlab.v1.AuditReport;
 import dev.seamlab.v1.CreateTrustDomainRequest;
 import dev.seamlab.v1.DeleteTrustDomainRequest;
 import dev.seamlab.v1.GetHostRequest;
@@ -126,16 +127,17 @@ class ServicesTest {
     }
 
     @Test
-    void audit_whileATrustDomainRuns_isRefusedUntilItIsPaused() {
+    void audit_whileATrustDomainRuns_holdsItAndFindsNothing() {
         String name = create("busy", FOR_EVER).getName();
         start(name);
-        StatusRuntimeException refused =
-                refused(() -> audit().runAudit(RunAuditRequest.getDefaultInstance()));
-        assertThat(refused.getStatus().getCode()).isEqualTo(Status.Code.FAILED_PRECONDITION);
-        assertThat(refused.getStatus().getDescription()).contains(name).contains("pause or stop");
+        AuditReport report = audit().runAudit(RunAuditRequest.getDefaultInstance());
+        assertThat(report.getFindingsList()).isEmpty();
+        assertThat(report.getConcurrent()).isTrue();
+        assertThat(get(name).getState()).isEqualTo(State.RUNNING);
         tds().pauseTrustDomain(PauseTrustDomainRequest.newBuilder().setName(name).build());
-        assertThat(audit().runAudit(RunAuditRequest.getDefaultInstance()).getFindingsList())
-                .isEmpty();
+        report = audit().runAudit(RunAuditRequest.getDefaultInstance());
+        assertThat(report.getFindingsList()).isEmpty();
+        assertThat(report.getConcurrent()).isFalse();
     }
 
     @Test

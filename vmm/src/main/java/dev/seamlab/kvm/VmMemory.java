@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.kvm;
+
+import dev.seamlab.host.cpu.HostCpu;
+import dev.seamlab.host.kernel.Errno;
+import dev.seamlab.host.mem.PageAllocator;
+import dev.seamlab.kvm.KvmStats.Counter;
+import dev.seamlab.machine.Addresses;
+import dev.seamlab.machine.Gfn;
+import dev.seamlab.machine.Gpa;
+import dev.seamlab.machine.Pfn;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What user space may do to the memory of a VM: memslots, attributes, guest_memfds. Everything here
+ * holds SLOTS, and whatever takes mappings away brackets it with an MMU invalidation:
+ *
+ * <ol>
+ *   <li>MMU for writing: the invalidation begins, mappings go;
+ *   <li>without MMU: the change itself;
+ *   <li>MMU for writing: the invalidation ends. Faults that looked anything up before it have to
+ *       look again.
+ * </ol>
+ */
+final class VmMemory {
+    /** KVM_MEM_SLOTS_NUM, user slots. */
+    private static final int MAX_SLOTS = 32764;
+
+    private static final long MAX_PAGES = (1L << 31) - 1;
+
+    /** KVM_MEMORY_ATTRIBUTE_PRIVATE. */
+    static final long ATTRIBUTE_PRIVATE = 1L << 3;
+
+    private final KvmTdx vm;
+    private final PageAllocator allocator;
+    private final Memslots slots;
+    private final PrivateRanges attributes = new PrivateRanges();
+    private final List<GuestMemfd> memfds = new ArrayList<>(); // guarded by SLOTS while it changes
+    private volatile List<GuestMemfd> open = List.of();
+
+    VmMemory(KvmTdx vm, PageAllocator allocator, Memslots slots) {
+        this.vm = vm;
+        this.allocator = allocator;
+        this.slots = slots;
+    }
+
+    /** Pages of all guest_memfds. */
+    long gmemPages() {
+        return open.stream().mapToLong(GuestMemfd::allocatedPages).sum();
+    }
+
+    /** Pages for shared use of all slots. */
+    long sharedPages() {
+        long count = 0;
+        for (Memslot slot : slots.all()) {
+            count += slot.shared().allocated();
+        }
+        return count;
+    }
+
+    // ------------------------------------------------------------------ guest_memfd
+
+    /** KVM_CREATE_GUEST_MEMFD; null for arguments that are EINVAL. */
+    @Nullable GuestMemfd createMemfd(long size, long flags) {
+        if (flags != 0 || size <= 0 || !Addresses.isAligned(size, Addresses.PAGE_SIZE)) {
+            return null;
+        }
+        return vm.underSlots(() -> {
+            GuestMemfd memfd = new GuestMemfd(vm, allocator, size >>> Addresses.PAGE_SHIFT);
+            memfds.add(memfd);
+            open = List.copyOf(memfds);
+            return memfd;
+        });
+    }
+
+    /** Punches a hole into a file; every slot that shows a part of it loses its mappings there. */
+    int punch(GuestMemfd memfd, long first, long last) {
+        return vm.underSlots(() -> {
+            List<Range> shown = new ArrayList<>();
+            for (Memslot slot : memfd.bound()) {
+                long from = Math.max(first, slot.gmemBase());
+                long to = Math.min(last, slot.gmemEnd());
+                if (from < to) {
+                    long shift = slot.base() - slot.gmemBase();
+                    shown.add(new Range(slot, from + shift, to + shift));
+                }
+            }
+            return invalidating(
+                    shown, true, () -> memfd.backing().punch(first, Math.max(first, last)));
+        });
+    }
+
+    /** Allocates what a range of a file lacks. */
+    int allocate(GuestMemfd memfd, long first, long last) {
+        return vm.underSlots(() -> {
+            HostCpu cpu = vm.claimAny();
+            try {
+                for (long index = first; index < last; index++) {
+                    if (memfd.backing().getOrAllocate(cpu, index) == PageAllocator.NONE) {
+                        return Errno.ENOMEM;
+                    }
+                }
+                return Errno.OK;
+            } finally {
+                vm.release(cpu);
+            }
+        });
+    }
+
+    /** Closes all files and unmaps all user memory, of a VM whose mappings are gone. */
+    void freeAll() {
+        for (GuestMemfd memfd : memfds) {
+            memfd.backing().punch(0, memfd.pages());
+        }
+        for (Memslot slot : slots.all()) {
+            slot.shared().punch(0, slot.end() - slot.base());
+        }
+    }
+
+    // ------------------------------------------------------------------ memslots
+
+    /** A slot with a guest_memfd of its own, under the next free number. */
+    int addMemslot(@Gpa long gpa, long size) {
+        if (!Addresses.isAligned(gpa | size, Addresses.PAGE_SIZE) || size <= 0 || gpa < 0) {
+            return Errno.EINVAL;
+        }
+        GuestMemfd memfd = createMemfd(size, 0);
+        if (memfd == null) {
+            return Errno.EINVAL;
+        }
+        int result =
+                vm.underSlots(() ->
+                        set(
+                                new UserMemoryRegion(
+                                        slots.freeId(),
+                                        UserMemoryRegion.GUEST_MEMFD,
+                                        gpa,
+                                        size,
+                                        gpa,
+                                        memfd,
+                                        0)));
+        if (result != Errno.OK) {
+            vm.underSlots(() -> {
+                memfds.remove(memfd);
+                open = List.copyOf(memfds);
+                return Errno.OK;
+            });
+        }
+        return result;
+    }
+
+    /** KVM_SET_USER_MEMORY_REGION2, with its checks in the kernel's order. SLOTS is held. */
+    int set(UserMemoryRegion region) {
+        int bad = checkArguments(region);
+        if (bad != Errno.OK) {
+            return bad;
+        }
+        Memslot old = slots.byId(region.slot());
+        if (region.size() == 0) {
+            return old == null ? Errno.EINVAL : retire(old, null);
+        }
+        long from = Addresses.gfn(region.gpa());
+        long to = from + (region.size() >>> Addresses.PAGE_SHIFT);
+        if (old == null) {
+            return slots.overlaps(from, to, null) ? Errno.EEXIST : create(region);
+        }
+        // Slots with private memory never change; they can only be deleted.
+        if (region.wantsGmem()
+                || region.userAddress() != old.userAddress()
+                || to - from != old.end() - old.base()
+                || old.memfd() != null) {
+            return Errno.EINVAL;
+        }
+        if (from == old.base()) {
+            return Errno.OK;
+        }
+        if (slots.overlaps(from, to, old)) {
+            return Errno.EEXIST;
+        }
+        return retire(old, old.movedTo(region, allocator));
+    }
+
+    private int checkArguments(UserMemoryRegion region) {
+        int known = UserMemoryRegion.GUEST_MEMFD;
+        if (!region.wantsGmem()) {
+            known |= UserMemoryRegion.LOG_DIRTY;
+        }
+        boolean sound =
+                (region.flags() & ~known) == 0
+                        && Addresses.isAligned(
+                                region.size() | region.gpa() | region.userAddress(),
+                                Addresses.PAGE_SIZE)
+                        && Addresses.isAligned(region.gmemOffset(), Addresses.PAGE_SIZE)
+                        && region.gmemOffset() >= 0
+                        && region.gmemOffset() + region.size() >= 0
+                        && region.slot() >= 0
+                        && region.slot() < MAX_SLOTS
+                        && region.size() >= 0
+                        && region.gpa() >= 0
+                        && region.gpa() + region.size() >= region.gpa()
+                        && region.size() >>> Addresses.PAGE_SHIFT <= MAX_PAGES;
+        if (!sound) {
+            return Errno.EINVAL;
+        }
+        // The shared half of the address space is an alias, not memory of its own.
+        boolean aliased =
+                vm.state() != KvmTdx.State.UNINITIALIZED
+                        && vm.state() != KvmTdx.State.DESTROYED
+                        && region.gpa() + region.size() > 1L << vm.config().sharedBit();
+        return aliased ? Errno.EINVAL : Errno.OK;
+    }
+
+    private int create(UserMemoryRegion region) {
+        GuestMemfd memfd = region.gmem();
+        if (region.wantsGmem()) {
+            long first = region.gmemOffset() >>> Addresses.PAGE_SHIFT;
+            long last = first + (region.size() >>> Addresses.PAGE_SHIFT);
+            // kvm_gmem_bind: a file of this VM, large enough, each page bound once.
+            if (memfd == null
+                    || memfd.vm() != vm
+                    || last > memfd.pages()
+                    || !memfd.isUnbound(first, last)) {
+                return Errno.EINVAL;
+            }
+        } else if (memfd != null) {
+            return Errno.EINVAL;
+        }
+        Memslot slot = new Memslot(region, allocator);
+        inherit(slot);
+        if (memfd != null) {
+            memfd.bound().add(slot);
+        }
+        slots.replace(null, slot);
+        return Errno.OK;
+    }
+
+    private void inherit(Memslot slot) {
+        attributes.forEach(
+                slot.base(),
+                slot.end(),
+                (from, to) -> slot.attributes().set(slot.index(from), slot.index(to), true));
+    }
+
+    /**
+     * Deletes a slot, or moves it: the old one is invalid first, so that nobody maps through it.
+     */
+    private int retire(Memslot old, @Nullable Memslot moved) {
+        old.invalidate();
+        List<Range> all = List.of(new Range(old, old.base(), old.end()));
+        int result = invalidating(all, true, () -> {});
+        int shared =
+                invalidating(
+                        all,
+                        false,
+                        () -> {
+                            if (moved == null) {
+                                // The VMM unmaps its memory together with the slot.
+                                old.shared().punch(0, old.end() - old.base());
+                            } else {
+                                inherit(moved);
+                            }
+                            if (old.memfd() != null) {
+                                old.memfd().bound().remove(old);
+                            }
+                            slots.replace(old, moved);
+                        });
+        return result == Errno.OK ? shared : result;
+    }
+
+    // ------------------------------------------------------------------ attributes
+
+    /** KVM_SET_MEMORY_ATTRIBUTES, with its checks in the kernel's order. */
+    int setAttributes(@Gpa long gpa, long size, long wanted, long flags) {
+        if (flags != 0
+                || (wanted & ~ATTRIBUTE_PRIVATE) != 0
+                || size <= 0
+                || gpa < 0
+                || gpa + size < gpa
+                || !Addresses.isAligned(gpa | size, Addresses.PAGE_SIZE)) {
+            return Errno.EINVAL;
+        }
+        boolean isPrivate = wanted != 0;
+        long from = Addresses.gfn(gpa);
+        long to = from + (size >>> Addresses.PAGE_SHIFT);
+        return vm.underSlots(() -> {
+            if (attributes.isAll(from, to, isPrivate)) {
+                return Errno.OK;
+            }
+            List<Range> parts = parts(from, to);
+            // What is mapped the other way has to go; the new way nothing is mapped yet.
+            return invalidating(
+                    parts,
+                    !isPrivate,
+                    () -> {
+                        attributes.set(from, to, isPrivate);
+                        parts.forEach(part -> change(part, isPrivate));
+                    });
+        });
+    }
+
+    private void change(Range part, boolean isPrivate) {
+        Memslot slot = part.slot();
+        long changed =
+                slot.attributes().set(slot.index(part.from()), slot.index(part.to()), isPrivate);
+        vm.stats().add(0, isPrivate ? Counter.TO_PRIVATE : Counter.TO_SHARED, changed);
+    }
+
+    /** Gives back what backs a guest range, private or shared, as QEMU does after a conversion. */
+    int punch(@Gpa long gpa, long size, boolean isPrivate) {
+        long from = Addresses.gfn(gpa);
+        return vm.underSlots(() -> {
+            List<Range> parts = parts(from, from + (size >>> Addresses.PAGE_SHIFT));
+            return invalidating(
+                    parts,
+                    isPrivate,
+                    () -> {
+                        for (Range part : parts) {
+                            Memslot slot = part.slot();
+                            if (!isPrivate || slot.memfd() != null) {
+                                Backing backing = isPrivate ? slot.gmem() : slot.shared();
+                                backing.punch(slot.index(part.from()), slot.index(part.to()));
+                            }
+                        }
+                    });
+        });
+    }
+
+    // ------------------------------------------------------------------ ranges
+
+    private record Range(Memslot slot, @Gfn long from, @Gfn long to) {}
+
+    private List<Range> parts(@Gfn long from, @Gfn long to) {
+        List<Range> parts = new ArrayList<>();
+        for (Memslot slot : slots.all()) {
+            long first = Math.max(from, slot.base());
+            long last = Math.min(to, slot.end());
+            if (first < last) {
+                parts.add(new Range(slot, first, last));
+            }
+        }
+        return parts;
+    }
+
+    /** Takes mappings of one kind away and makes a change, inside an MMU invalidation. */
+    private int invalidating(List<Range> parts, boolean zapPrivate, Runnable change) {
+        int result = Errno.OK;
+        HostCpu cpu = vm.claimAny();
+        try {
+            vm.mmuLock().writeLock();
+            try {
+                vm.invalidations().begin();
+                for (Range part : parts) {
+                    int one = zapPrivate ? zapPrivate(cpu, part) : zapShared(part);
+                    result = one == Errno.OK ? result : one;
+                }
+            } finally {
+                vm.mmuLock().writeUnlock();
+            }
+            change.run();
+            vm.mmuLock().writeLock();
+            try {
+                vm.invalidations().end();
+            } finally {
+                vm.mmuLock().writeUnlock();
+            }
+        } finally {
+            vm.release(cpu);
+        }
+        return result;
+    }
+
+    private int zapPrivate(HostCpu cpu, Range part) {
+        return vm.hasMirror() && part.slot().memfd() != null
+                ? vm.zaps().zap(cpu, part.slot(), part.from(), part.to())
+                : Errno.OK;
+    }
+
+    private int zapShared(Range part) {
+        Memslot slot = part.slot();
+        boolean any = false;
+        for (long gfn = part.from(); gfn < part.to(); gfn++) {
+            long index = slot.index(gfn);
+            if (slot.sharedMappings().isUntouched(index)) {
+                gfn += Addresses.PAGES_PER_RANGE - 1 - (index & (Addresses.PAGES_PER_RANGE - 1));
+                continue;
+            }
+            @Pfn long pfn = slot.sharedMappings().take(index);
+            any |= pfn != PageTable512.NONE;
+        }
+        if (any) {
+            vm.kickAll(); // the TLB flush: no vCPU uses a translation from before
+        }
+        return Errno.OK;
+    }
+}
