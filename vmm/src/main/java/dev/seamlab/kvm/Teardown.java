@@ -239,7 +239,7 @@ public final class Teardown {
                     Addresses.show(Addresses.gpa(gfn)) + " is mapped without slot");
         }
         slot.gmem().leak(slot.index(gfn));
-        countLeak();
+        countLeak(page);
     }
 
     private void reclaimTable(HostCpu cpu, MirrorTable parent, int index) {
@@ -354,12 +354,12 @@ public final class Teardown {
 
     private void leak(@Pfn long page, PageUse use) {
         host.pages().retag(page, use, PageUse.LEAKED);
-        countLeak();
+        countLeak(page);
     }
 
-    private void countLeak() {
+    private void countLeak(@Pfn long page) {
         leaked++;
-        vm.stats().count(0, Counter.LEAKED_PAGES);
+        vm.leaked(page);
     }
 
     private void complain(Leaf leaf, long status) {

@@ -77,6 +77,15 @@ public interface Vmm extends AutoCloseable {
      */
     Outcome<TdSnapshot> delete(String id);
 
+    /** PAMT of the host. */
+    PamtView pamt();
+
+    /** Guest memory of the trust domains. */
+    GuestRam ram();
+
+    /** From now on tells somebody of what happens to trust domains. */
+    void addListener(TdListener listener);
+
     /** The memory story of the host. */
     HostMemory memory();
 
