@@ -257,6 +257,16 @@ public final class TdxHost {
         }
     }
 
+    /** Calls somebody back, on the CPU, whenever one is about to go offline. */
+    public void addOfflineListener(Consumer<HostCpu> listener) {
+        offlineListeners.add(listener);
+    }
+
+    /** Ends {@link #addOfflineListener}. */
+    public void removeOfflineListener(Consumer<HostCpu> listener) {
+        offlineListeners.remove(listener);
+    }
+
     private long onlineBeside(HostCpu cpu, boolean samePackage) {
         return parts.cpus.all().stream()
                 .filter(other -> other != cpu && other.logical().isOnline())
@@ -306,16 +316,6 @@ public final class TdxHost {
      */
     public Map<String, String> attributes() {
         return HostAttributes.of(parts.info);
-    }
-
-    /** Calls somebody back, on the CPU, whenever one is about to go offline. */
-    public void addOfflineListener(Consumer<HostCpu> listener) {
-        offlineListeners.add(listener);
-    }
-
-    /** Ends {@link #addOfflineListener}. */
-    public void removeOfflineListener(Consumer<HostCpu> listener) {
-        offlineListeners.remove(listener);
     }
 
     /** Where the memory is. */

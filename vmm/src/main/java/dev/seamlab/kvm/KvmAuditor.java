@@ -106,7 +106,7 @@ public final class KvmAuditor {
         }
         // Without a KeyID the module does not show the S-EPT any more. The host's audit still asks
         // it page by page who owns what.
-        boolean accessible = vm.hasKeyId() && vm.pages().tdrPfn() != 0;
+        boolean accessible = vm.isAccessible();
         long[] tables = new long[1];
         long[] leaves = new long[1];
         HostCpu cpu = vm.claimAny();

@@ -58,6 +58,7 @@ public final class KvmTdx {
     private static final int HOLD = 33;
     private static final int PRE_FAULT_ALLOWED = 34;
     private static final int NO_EXIT_HYPERCALL = 35;
+    private static final int KEY_GIVEN_UP = 36;
 
     private final TdxHost host;
     private final PairLedger ledger;
@@ -429,6 +430,18 @@ public final class KvmTdx {
     /** Whether a KeyID is assigned: until then no TD, afterwards reclaim instead of removal. */
     boolean hasKeyId() {
         return pages.hkid() != 0;
+    }
+
+    /**
+     * From here on the module shows nothing of the TD any more, whether it frees the KeyID or not.
+     */
+    void givesKeyUp() {
+        Cells.release(words, KEY_GIVEN_UP, 1);
+    }
+
+    /** Whether the module answers questions about the TD's memory. */
+    boolean isAccessible() {
+        return hasKeyId() && Cells.acquire(words, KEY_GIVEN_UP) == 0;
     }
 
     /** INIT_VM is done. */

@@ -210,7 +210,7 @@ public final class KvmVcpu {
             try {
                 return populate(cpu, region, cmd.flags() != 0);
             } finally {
-                host.pages().free(buffer, PageUse.BUFFER);
+                host.pages().free(cpu, buffer, PageUse.BUFFER);
             }
         } finally {
             vm.release(cpu);

@@ -79,7 +79,7 @@ final class TdxIoctl {
     private static int withKvmLock(KvmTdx vm, VmStateGuard.Step step) {
         vm.kvmLock().lock();
         try {
-            return vm.working(step);
+            return step.run();
         } finally {
             vm.kvmLock().unlock();
         }

@@ -97,8 +97,10 @@ final class TdxVmSteps {
         }
         vm.die();
         unlock(vcpus, vcpus.length);
-        vm.teardown().releaseKeyId();
-        return Errno.OK;
+        return vm.working(() -> {
+            vm.teardown().releaseKeyId();
+            return Errno.OK;
+        });
     }
 
     private static void unlock(KvmVcpu[] vcpus, int count) {

@@ -70,6 +70,7 @@ public final class Teardown {
     private boolean keyAsked;
     private boolean keyIdLeaked;
     private boolean backingsFreed;
+    private int vcpusDone;
     private long leaked;
     private long done;
     private long total = -1;
@@ -110,6 +111,9 @@ public final class Teardown {
             return;
         }
         keyAsked = true;
+        if (vm.hasMirror()) {
+            vm.givesKeyUp();
+        }
         for (KvmVcpu vcpu : vm.vcpus()) {
             vcpu.flush();
         }
@@ -195,7 +199,7 @@ public final class Teardown {
 
     private boolean reclaimBelow(MirrorTable table, @Gfn long base, Watch watch) {
         if (table.level() == 0) {
-            return piece(watch, cpu -> reclaimLeaves(cpu, table, base));
+            return !hasLeaves(table) || piece(watch, cpu -> reclaimLeaves(cpu, table, base));
         }
         for (int i = 0; i < MirrorTable.ENTRIES; i++) {
             long entry = table.read(i);
@@ -214,6 +218,16 @@ public final class Teardown {
             }
         }
         return true;
+    }
+
+    /** A piece that was finished before is not done again, and not told of again. */
+    private static boolean hasLeaves(MirrorTable table) {
+        for (int i = 0; i < MirrorTable.ENTRIES; i++) {
+            if (MirrorTable.isPresent(table.read(i))) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void reclaimLeaves(HostCpu cpu, MirrorTable table, @Gfn long base) {
@@ -262,7 +276,8 @@ public final class Teardown {
             backingsFreed = true;
             vm.memory().freeAll();
         }
-        for (KvmVcpu vcpu : vm.vcpus()) {
+        while (vcpusDone < vm.vcpus().length) {
+            KvmVcpu vcpu = vm.vcpus()[vcpusDone++];
             if (!piece(watch, cpu -> reclaimVcpu(cpu, vcpu))) {
                 return false;
             }

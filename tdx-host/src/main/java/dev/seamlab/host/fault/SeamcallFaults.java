@@ -18,8 +18,9 @@ import org.jspecify.annotations.Nullable;
  * as the module's own refusals do. Also counts calls, so that a sweep knows how many points a life
  * has.
  *
- * <p>Counting is exact over all CPUs, and rules may be added and taken away at any time by any
- * thread. One owner at a time on a machine; {@link #close} takes everything away again.
+ * <p>Rules are asked in the order in which they were made; a call that one of them answers is not
+ * seen by the next. Counting is exact over all CPUs, and rules may be added and taken away at any
+ * time by any thread. One owner at a time on a machine; {@link #close} takes everything away again.
  */
 public final class SeamcallFaults implements AutoCloseable {
     /** What happens instead of a call. */

@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.kvm;
+
+import static dev.seamlab.kvm.KvmRig.CONFIG;
+import static dev.seamlab.kvm.KvmRig.MEMORY;
+import static dev.seamlab.kvm.KvmRig.ok;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.seamlab.host.fault.SeamcallFaults;
+import dev.seamlab.host.kernel.Errno;
+import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.machine.Addresses;
+import dev.seamlab.seam.abi.Leaf;
+import dev.seamlab.seam.abi.Operand;
+import dev.seamlab.seam.abi.Status;
+import dev.seamlab.seam.abi.StatusCode;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The steps' states, argument checks and results. */
+@Timeout(60)
+class TdxStepsTest {
+    private static final long PAGE = Addresses.PAGE_SIZE;
+    private static final long BUSY = StatusCode.OPERAND_BUSY.with(Operand.TDR);
+
+    private final KvmRig rig = new KvmRig();
+
+    @AfterEach
+    void close() {
+        rig.close();
+    }
+
+    private static TdxCmd cmd(TdxStep step, @Nullable Object data) {
+        return TdxCmd.of(step, data);
+    }
+
+    private static TdxCmd flagged(TdxStep step, @Nullable Object data) {
+        return new TdxCmd(step.id(), 2, data);
+    }
+
+    // ------------------------------------------------------------------ envelope
+
+    @Test
+    void envelope_onTheVm_isCheckedBeforeAnythingElse() {
+        KvmTdx vm = rig.vm(1);
+        assertThat(vm.memoryEncryptOp(null)).isEqualTo(Errno.EFAULT);
+        for (TdxStep step : TdxStep.values()) {
+            assertThat(vm.memoryEncryptOp(cmd(step, null).hwError(1))).isEqualTo(Errno.EINVAL);
+        }
+        assertThat(vm.memoryEncryptOp(new TdxCmd(7, 0, null))).isEqualTo(Errno.EINVAL);
+        assertThat(vm.memoryEncryptOp(new TdxCmd(-1, 0, null))).isEqualTo(Errno.EINVAL);
+        // Steps of a vCPU do not exist on the VM.
+        for (TdxStep step :
+                List.of(TdxStep.INIT_VCPU, TdxStep.INIT_MEM_REGION, TdxStep.GET_CPUID)) {
+            assertThat(vm.memoryEncryptOp(cmd(step, null))).isEqualTo(Errno.EINVAL);
+        }
+    }
+
+    @Test
+    void envelope_onAVcpu_isCheckedBeforeAnythingElse() {
+        KvmVcpu vcpu = rig.initialised(1).vcpus()[0];
+        assertThat(vcpu.memoryEncryptOp(null)).isEqualTo(Errno.EFAULT);
+        assertThat(vcpu.memoryEncryptOp(cmd(TdxStep.GET_CPUID, null).hwError(1)))
+                .isEqualTo(Errno.EINVAL);
+        assertThat(vcpu.memoryEncryptOp(new TdxCmd(7, 0, null))).isEqualTo(Errno.EINVAL);
+        for (TdxStep step : List.of(TdxStep.CAPABILITIES, TdxStep.INIT_VM, TdxStep.FINALIZE_VM)) {
+            assertThat(vcpu.memoryEncryptOp(cmd(step, null))).isEqualTo(Errno.EINVAL);
+        }
+    }
+
+    @Test
+    void everyStep_onADeadVm_isEio() {
+        KvmTdx vm = rig.initialised(1);
+        vm.die();
+        for (TdxStep step : TdxStep.values()) {
+            assertThat(vm.memoryEncryptOp(cmd(step, null).hwError(1))).isEqualTo(Errno.EIO);
+            assertThat(vm.vcpus()[0].memoryEncryptOp(null)).isEqualTo(Errno.EIO);
+        }
+        assertThat(vm.setMemoryAttributes(0, PAGE, true)).isEqualTo(Errno.EIO);
+        assertThat(vm.setUserMemoryRegion(UserMemoryRegion.delete(0))).isEqualTo(Errno.EIO);
+        assertThat(vm.createVcpu()).isNull();
+    }
+
+    // ------------------------------------------------------------------ CAPABILITIES
+
+    @Test
+    void capabilities_saysWhatATdMayBeGiven_atAnyTime() {
+        KvmTdx vm = rig.vm(1);
+        int rows = rig.host.info().cpuidConfig().size();
+        assertThat(vm.memoryEncryptOp(flagged(TdxStep.CAPABILITIES, new Capabilities(rows))))
+                .isEqualTo(Errno.EINVAL);
+        assertThat(vm.memoryEncryptOp(cmd(TdxStep.CAPABILITIES, "no such memory")))
+                .isEqualTo(Errno.EFAULT);
+        assertThat(vm.memoryEncryptOp(cmd(TdxStep.CAPABILITIES, new Capabilities(rows - 1))))
+                .isEqualTo(Errno.E2BIG);
+        Capabilities found = new Capabilities(rows + 1);
+        ok(vm.memoryEncryptOp(cmd(TdxStep.CAPABILITIES, found)));
+        assertThat(found.attributes()).isEqualTo(1L << 28 | 1);
+        assertThat(found.xfam()).isEqualTo(rig.host.info().xfamFixed0());
+        assertThat(found.cpuid().nent()).isEqualTo(rows);
+        assertThat(found.cpuid().entries())
+                .filteredOn(entry -> entry.function() == 0x8000_0008)
+                .singleElement()
+                .satisfies(entry -> assertThat(entry.eax()).isEqualTo(0xFF00FF));
+    }
+
+    // ------------------------------------------------------------------ INIT_VM
+
+    private static InitVm with(long attributes, long xfam, CpuidEntry... cpuid) {
+        return new InitVm(attributes, xfam, List.of(cpuid));
+    }
+
+    private static CpuidEntry leaf(int function, int index, int eax, int ebx) {
+        return new CpuidEntry(function, index, true, eax, ebx, 0, 0);
+    }
+
+    static Stream<Arguments> badTds() {
+        CpuidEntry width = CpuidEntry.addressWidth(48);
+        return Stream.of(
+                Arguments.of("nothing there", "?", Errno.EFAULT),
+                Arguments.of(
+                        "too many CPUID entries",
+                        new InitVm(0, 3, Collections.nCopies(257, width)),
+                        Errno.E2BIG),
+                Arguments.of("reserved word", with(0, 3, width).reserved(1), Errno.EINVAL),
+                Arguments.of("attribute", with(1L << 63, 3, width), Errno.EINVAL),
+                Arguments.of("feature", with(0, 1L << 62, width), Errno.EINVAL),
+                Arguments.of("no width", with(0, 3), Errno.EINVAL),
+                Arguments.of("width 47", with(0, 3, CpuidEntry.addressWidth(47)), Errno.EINVAL),
+                Arguments.of("unknown leaf", with(0, 3, width, leaf(2, 0, 0, 0)), Errno.EINVAL),
+                Arguments.of("a leaf twice", with(0, 3, width, width), Errno.EINVAL),
+                Arguments.of("TSX", with(0, 3, width, leaf(7, 0, 0, 1 << 11)), Errno.EINVAL));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("badTds")
+    void initVm_badArguments_areRefusedBeforeTheModuleIsAsked(String what, Object data, int errno) {
+        KvmTdx vm = rig.vm(1);
+        long calls = rig.faults.calls();
+        TdxCmd cmd = cmd(TdxStep.INIT_VM, data);
+        assertThat(vm.memoryEncryptOp(cmd)).as(what).isEqualTo(errno);
+        assertThat(cmd.hwError()).isZero();
+        assertThat(rig.faults.calls()).isEqualTo(calls);
+        assertThat(rig.host.keyIds().used()).isZero();
+        ok(vm.initVm(CONFIG));
+    }
+
+    @Test
+    void initVm_flagsOrTwice_isEinval() {
+        KvmTdx vm = rig.vm(1);
+        assertThat(vm.memoryEncryptOp(flagged(TdxStep.INIT_VM, InitVm.of(CONFIG))))
+                .isEqualTo(Errno.EINVAL);
+        ok(vm.initVm(CONFIG));
+        assertThat(vm.initVm(CONFIG)).isEqualTo(Errno.EINVAL);
+    }
+
+    @Test
+    void initVm_whatTheModuleRefuses_isEinvalWithItsStatusAndMayBeTriedAgain() {
+        KvmTdx vm = rig.vm(1);
+        // A family, model and stepping that this CPU is not.
+        InitVm odd = with(0, 3, CpuidEntry.addressWidth(48), leaf(1, 0, 0x12345, 0));
+        TdxCmd cmd = cmd(TdxStep.INIT_VM, odd);
+        assertThat(vm.memoryEncryptOp(cmd)).isEqualTo(Errno.EINVAL);
+        assertThat(cmd.hwError()).isEqualTo(StatusCode.OPERAND_INVALID.with(Operand.CPUID_CONFIG));
+        assertThat(vm.isDead()).isFalse();
+        assertThat(rig.host.keyIds().used()).isZero();
+        assertThat(rig.used()).isEmpty();
+        ok(vm.initVm(CONFIG));
+    }
+
+    @Test
+    void initVm_noEntropy_isEagainAndMayBeTriedAgain() {
+        for (Leaf leaf : List.of(Leaf.MNG_CREATE, Leaf.MNG_ADDCX)) {
+            KvmTdx vm = rig.vm(1);
+            // The wrapper itself asks ten times.
+            rig.faults.refuse(leaf, 1, 10, StatusCode.RND_NO_ENTROPY.word());
+            assertThat(vm.initVm(CONFIG)).isEqualTo(Errno.EAGAIN);
+            assertThat(rig.used()).isEmpty();
+            ok(vm.initVm(CONFIG));
+            assertThat(vm.destroy().isClean()).isTrue();
+            rig.faults.clear();
+        }
+    }
+
+    @Test
+    void initVm_keyGenerationFails_isRepeated() {
+        KvmTdx vm = rig.vm(1);
+        rig.faults.refuse(Leaf.MNG_KEY_CONFIG, 1, 50, StatusCode.KEY_GENERATION_FAILED.word());
+        ok(vm.initVm(CONFIG));
+    }
+
+    @Test
+    void r43_initVmFailsAnywhere_donatedPagesAreReclaimedAndOthersFreed() {
+        long calls = rig.faults.calls();
+        ok(rig.vm(1).initVm(CONFIG));
+        long points = rig.faults.calls() - calls;
+        assertThat(rig.vms.removeFirst().destroy().isClean()).isTrue();
+        assertThat(points).isGreaterThan(5);
+        for (long nth = 1; nth <= points; nth++) {
+            KvmTdx vm = rig.vm(1);
+            rig.faults.refuse(null, nth, 1, StatusCode.TD_FATAL.word());
+            assertThat(vm.initVm(CONFIG)).as("call " + nth).isNotEqualTo(Errno.OK);
+            assertThat(rig.used()).as("call " + nth).isEmpty();
+            assertThat(rig.host.keyIds().used()).isZero();
+            rig.faults.clear();
+            assertThat(rig.audit()).as("call " + nth).isEmpty();
+        }
+    }
+
+    @Test
+    void r43_initVmWithoutMemory_givesEverythingBack() {
+        int[] allowed = new int[1];
+        int[] seen = new int[1];
+        rig.host.pages().setGate((use, pages) -> seen[0]++ < allowed[0]);
+        int result;
+        do {
+            seen[0] = 0;
+            KvmTdx vm = rig.vm(1);
+            result = vm.initVm(CONFIG);
+            if (result != Errno.OK) {
+                assertThat(result).isEqualTo(Errno.ENOMEM);
+                assertThat(rig.used()).isEmpty();
+                assertThat(rig.host.keyIds().used()).isZero();
+            }
+            allowed[0]++;
+        } while (result != Errno.OK);
+        assertThat(allowed[0]).isGreaterThan(rig.host.info().tdcsPages());
+        rig.host.pages().setGate((use, pages) -> true);
+    }
+
+    @Test
+    void initVm_withoutAKeyId_isEnospcUntilATdIsGone() {
+        List<KvmTdx> tds = new ArrayList<>();
+        for (int i = 0; i < rig.host.keyIds().total(); i++) {
+            KvmTdx vm = rig.vm(1);
+            ok(vm.initVm(CONFIG));
+            tds.add(vm);
+        }
+        KvmTdx last = rig.vm(1);
+        assertThat(last.initVm(CONFIG)).isEqualTo(Errno.ENOSPC);
+        assertThat(tds.getFirst().destroy().isClean()).isTrue();
+        ok(last.initVm(CONFIG));
+    }
+
+    // ------------------------------------------------------------------ vCPUs
+
+    @Test
+    void createVcpu_outsideInitialised_orOneTooMany_isRefused() {
+        KvmTdx vm = rig.vm(1);
+        assertThat(vm.beginVcpu()).isEqualTo(Errno.EIO);
+        ok(vm.initVm(CONFIG));
+        assertThat(vm.createVcpu()).isNotNull();
+        assertThat(vm.beginVcpu()).isEqualTo(Errno.EINVAL);
+    }
+
+    @Test
+    void r41_stepWhileAVcpuIsCreated_isEbusy() {
+        KvmTdx two = rig.vm(2);
+        ok(two.initVm(CONFIG));
+        KvmVcpu first = KvmRig.vcpu(two);
+        ok(two.beginVcpu());
+        assertThat(first.init(0)).isEqualTo(Errno.EBUSY);
+        assertThat(two.finalizeVm()).isEqualTo(Errno.EBUSY);
+        assertThat(first.memoryEncryptOp(cmd(TdxStep.GET_CPUID, new CpuidList(1))))
+                .isEqualTo(Errno.EBUSY);
+        KvmVcpu second = two.endVcpu();
+        ok(first.init(0));
+        ok(second.init(0));
+        ok(two.finalizeVm());
+    }
+
+    @Test
+    void r42_vcpuCreationFailsHalfWay_leavesTheOthersAlone() {
+        KvmTdx vm = rig.vm(2);
+        ok(vm.initVm(CONFIG));
+        ok(vm.beginVcpu());
+        vm.abandonVcpu();
+        KvmVcpu first = KvmRig.vcpu(vm);
+        KvmVcpu second = KvmRig.vcpu(vm);
+        assertThat(first.index()).isZero();
+        assertThat(second.index()).isEqualTo(1);
+        ok(first.init(0));
+        ok(second.init(0));
+        ok(vm.finalizeVm());
+        assertThat(vm.destroy().isClean()).isTrue();
+    }
+
+    @Test
+    void r28_vcpuThatWasNeverInitialised_isFreedLikeAnyOther() {
+        KvmTdx vm = rig.vm(2);
+        ok(vm.initVm(CONFIG));
+        KvmRig.vcpu(vm);
+        KvmRig.vcpu(vm);
+        assertThat(vm.destroy().isClean()).isTrue();
+    }
+
+    @Test
+    void initVcpu_flagsTwiceOrTooLate_isEinval() {
+        KvmTdx vm = rig.vm(2);
+        ok(vm.initVm(CONFIG));
+        KvmVcpu vcpu = KvmRig.vcpu(vm);
+        KvmVcpu late = KvmRig.vcpu(vm);
+        assertThat(vcpu.memoryEncryptOp(flagged(TdxStep.INIT_VCPU, 0L))).isEqualTo(Errno.EINVAL);
+        ok(vcpu.init(0));
+        assertThat(vcpu.init(0)).isEqualTo(Errno.EINVAL);
+        ok(vm.finalizeVm());
+        assertThat(late.init(0)).isEqualTo(Errno.EINVAL);
+    }
+
+    @Test
+    void r43_initVcpuFailsAnywhere_isEioAndNothingIsLost() {
+        KvmTdx sample = rig.vm(1);
+        ok(sample.initVm(CONFIG));
+        KvmVcpu whole = KvmRig.vcpu(sample);
+        long calls = rig.faults.calls();
+        ok(whole.init(0));
+        long points = rig.faults.calls() - calls;
+        for (long nth = 1; nth <= points; nth++) {
+            KvmTdx vm = rig.vm(1);
+            ok(vm.initVm(CONFIG));
+            KvmVcpu vcpu = KvmRig.vcpu(vm);
+            SeamcallFaults.Rule rule = rig.faults.refuse(null, nth, 1, StatusCode.TD_FATAL.word());
+            int result = vcpu.init(0);
+            if (rule.strikes() > 0) { // where pairs are there already, fewer calls are made
+                assertThat(result).as("call " + nth).isIn(Errno.EIO, Errno.ENOMEM);
+            } else {
+                ok(result);
+            }
+            rig.faults.clear();
+            assertThat(rig.audit()).as("call " + nth).isEmpty();
+            assertThat(vm.destroy().isClean()).as("call " + nth).isTrue();
+        }
+    }
+
+    // ------------------------------------------------------------------ INIT_MEM_REGION
+
+    private static TdxCmd region(MemRegion region, int flags) {
+        return new TdxCmd(TdxStep.INIT_MEM_REGION.id(), flags, region);
+    }
+
+    private static MemRegion.UserMemory zeroes() {
+        return (address, into) -> true;
+    }
+
+    @Test
+    void initMemRegion_badArguments_areEinval() {
+        KvmTdx vm = rig.initialised(1);
+        KvmVcpu vcpu = vm.vcpus()[0];
+        long shared = 1L << 47;
+        List<MemRegion> bad =
+                List.of(
+                        new MemRegion(zeroes(), 0, 0, 1),
+                        new MemRegion(zeroes(), PAGE + 1, 0, 1),
+                        new MemRegion(zeroes(), PAGE, 1, 1),
+                        new MemRegion(zeroes(), PAGE, 0, 0),
+                        new MemRegion(zeroes(), PAGE, 0, -1),
+                        new MemRegion(zeroes(), PAGE, PAGE, Long.MAX_VALUE >>> 12),
+                        new MemRegion(zeroes(), PAGE, shared, 1),
+                        new MemRegion(zeroes(), PAGE, shared - PAGE, 2),
+                        // No slot, and a slot whose memory is shared.
+                        new MemRegion(zeroes(), PAGE, MEMORY, 1));
+        for (MemRegion region : bad) {
+            assertThat(vcpu.memoryEncryptOp(region(region, 0)))
+                    .as(Addresses.show(region.gpa()) + " + " + region.pages())
+                    .isEqualTo(Errno.EINVAL);
+        }
+        assertThat(vcpu.memoryEncryptOp(region(new MemRegion(zeroes(), PAGE, 0, 1), 2)))
+                .isEqualTo(Errno.EINVAL);
+        assertThat(vcpu.memoryEncryptOp(cmd(TdxStep.INIT_MEM_REGION, null)))
+                .isEqualTo(Errno.EFAULT);
+        ok(vm.setMemoryAttributes(0, PAGE, false));
+        assertThat(vcpu.memoryEncryptOp(region(new MemRegion(zeroes(), PAGE, 0, 1), 0)))
+                .isEqualTo(Errno.EINVAL);
+        ok(vm.finalizeVm());
+        assertThat(vcpu.memoryEncryptOp(region(new MemRegion(zeroes(), PAGE, PAGE, 1), 0)))
+                .isEqualTo(Errno.EINVAL);
+    }
+
+    @Test
+    void initMemRegion_vcpuNotInitialised_isEinval() {
+        KvmTdx vm = rig.vm(1);
+        ok(vm.initVm(CONFIG));
+        KvmVcpu vcpu = KvmRig.vcpu(vm);
+        assertThat(vcpu.memoryEncryptOp(region(new MemRegion(zeroes(), PAGE, 0, 1), 0)))
+                .isEqualTo(Errno.EINVAL);
+    }
+
+    @Test
+    void initMemRegion_stoppedInTheMiddle_goesOnWhereItStopped() {
+        KvmTdx vm = rig.initialised(1);
+        KvmVcpu vcpu = vm.vcpus()[0];
+        boolean[] broken = {true};
+        MemRegion region =
+                new MemRegion(
+                        (address, into) -> address < 4 * PAGE || !broken[0], PAGE, 8 * PAGE, 6);
+        assertThat(vcpu.memoryEncryptOp(region(region, 1))).isEqualTo(Errno.EFAULT);
+        assertThat(region.pages()).isEqualTo(3);
+        assertThat(region.source()).isEqualTo(4 * PAGE);
+        assertThat(region.gpa()).isEqualTo(11 * PAGE);
+        broken[0] = false;
+
+        // A signal: nothing is added, nothing is lost.
+        vcpu.requestExit();
+        assertThat(vcpu.memoryEncryptOp(region(region, 1))).isEqualTo(Errno.EINTR);
+        assertThat(region.pages()).isEqualTo(3);
+        vcpu.allowRun();
+
+        rig.faults.refuse(Leaf.MEM_PAGE_ADD, 2, 1, BUSY);
+        assertThat(vcpu.memoryEncryptOp(region(region, 1))).isEqualTo(Errno.EBUSY);
+        assertThat(region.pages()).isEqualTo(2);
+        ok(vcpu.memoryEncryptOp(region(region, 1)));
+        assertThat(region.pages()).isZero();
+        assertThat(rig.faults.calls(Leaf.MR_EXTEND)).isEqualTo(6 * 16);
+        assertThat(vm.stats().get(KvmStats.Counter.PRIVATE_PAGES)).isEqualTo(6);
+
+        // Not measured, and a page that is there already.
+        ok(vcpu.memoryEncryptOp(region(new MemRegion(zeroes(), PAGE, 0, 1), 0)));
+        assertThat(rig.faults.calls(Leaf.MR_EXTEND)).isEqualTo(6 * 16);
+        assertThat(vcpu.memoryEncryptOp(region(new MemRegion(zeroes(), PAGE, 0, 1), 0)))
+                .isEqualTo(Errno.EEXIST);
+    }
+
+    @Test
+    void initMemRegion_extendRefused_isEioAndTheVmIsDead() {
+        KvmTdx vm = rig.initialised(1);
+        rig.faults.refuse(Leaf.MR_EXTEND, 3, 1, BUSY);
+        assertThat(vm.vcpus()[0].initMemRegion(0, 1, true, (page, into) -> {}))
+                .isEqualTo(Errno.EIO);
+        assertThat(vm.isDead()).isTrue();
+    }
+
+    // ------------------------------------------------------------------ FINALIZE_VM
+
+    @Test
+    void finalizeVm_busy_isEbusyWithTheStatusAndMayBeTriedAgain() {
+        KvmTdx vm = rig.initialised(1);
+        rig.faults.refuseNext(Leaf.MR_FINALIZE, BUSY);
+        TdxCmd first = cmd(TdxStep.FINALIZE_VM, null);
+        assertThat(vm.memoryEncryptOp(first)).isEqualTo(Errno.EBUSY);
+        assertThat(first.hwError()).isEqualTo(BUSY);
+        assertThat(vm.isPreFaultAllowed()).isFalse();
+        TdxCmd second = cmd(TdxStep.FINALIZE_VM, null);
+        ok(vm.memoryEncryptOp(second));
+        assertThat(second.hwError()).isEqualTo(Status.SUCCESS);
+        assertThat(vm.isPreFaultAllowed()).isTrue();
+        assertThat(vm.finalizeVm()).isEqualTo(Errno.EINVAL);
+    }
+
+    @Test
+    void finalizeVm_beforeInit_isEinval_andRefused_isEio() {
+        assertThat(rig.vm(1).finalizeVm()).isEqualTo(Errno.EINVAL);
+        KvmTdx vm = rig.initialised(1);
+        rig.faults.refuseNext(Leaf.MR_FINALIZE, StatusCode.NO_VCPUS.word());
+        assertThat(vm.finalizeVm()).isEqualTo(Errno.EIO);
+        assertThat(vm.isDead()).isTrue();
+        assertThat(rig.log).anyMatch(line -> line.contains("TDH.MR.FINALIZE"));
+    }
+
+    // ------------------------------------------------------------------ GET_CPUID
+
+    @Test
+    void getCpuid_tooSmall_isE2bigWithWhatItNeeds() {
+        KvmTdx vm = rig.initialised(1);
+        KvmVcpu vcpu = vm.vcpus()[0];
+        // A module that shows leaves 0 and 1, subleaves 0 and 1 of leaf 4, and 0x80000000 with 8.
+        rig.faults.replace(
+                Leaf.MNG_RD,
+                1,
+                Long.MAX_VALUE,
+                (module, cpu, regs) -> {
+                    long field = regs.rdx();
+                    int leaf = (int) (field >>> 9) & 0x7F;
+                    boolean extended = (field >>> 16 & 1) != 0;
+                    int subleaf = (int) (field >>> 1) & 0xFF;
+                    boolean low = (field & 1) == 0;
+                    boolean there =
+                            extended
+                                    ? (leaf == 0 || leaf == 8) && subleaf == 0xFF
+                                    : leaf == 4 ? subleaf < 2 : leaf < 2 && subleaf == 0xFF;
+                    long value = 0;
+                    if (leaf == 0 && low) {
+                        value = extended ? 0x8000_0008L : 4;
+                    }
+                    long status =
+                            there ? Status.SUCCESS : StatusCode.METADATA_FIELD_NOT_READABLE.word();
+                    regs.r8(value).rax(status);
+                    return status;
+                });
+        CpuidList list = new CpuidList(5);
+        assertThat(vcpu.memoryEncryptOp(cmd(TdxStep.GET_CPUID, list))).isEqualTo(Errno.E2BIG);
+        assertThat(list.nent()).isEqualTo(6);
+        assertThat(list.entries()).isEmpty();
+        ok(vcpu.memoryEncryptOp(cmd(TdxStep.GET_CPUID, list)));
+        assertThat(list.entries())
+                .extracting(entry -> Integer.toHexString(entry.function()) + "." + entry.index())
+                .containsExactly("0.0", "1.0", "4.0", "4.1", "80000000.0", "80000008.0");
+        assertThat(list.entries().getLast().eax()).isEqualTo(48 << 16);
+        assertThat(vcpu.memoryEncryptOp(cmd(TdxStep.GET_CPUID, 5))).isEqualTo(Errno.EFAULT);
+    }
+
+    @Test
+    void getCpuid_leafZeroUnreadable_isEio_andAfterFinalize_isEinval() {
+        KvmTdx vm = rig.initialised(1);
+        KvmVcpu vcpu = vm.vcpus()[0];
+        rig.faults.refuse(
+                Leaf.MNG_RD, 1, Long.MAX_VALUE, StatusCode.METADATA_FIELD_NOT_READABLE.word());
+        assertThat(vcpu.memoryEncryptOp(cmd(TdxStep.GET_CPUID, new CpuidList(256))))
+                .isEqualTo(Errno.EIO);
+        rig.faults.clear();
+        ok(vm.finalizeVm());
+        assertThat(vcpu.memoryEncryptOp(cmd(TdxStep.GET_CPUID, new CpuidList(256))))
+                .isEqualTo(Errno.EINVAL);
+    }
+
+    // ------------------------------------------------------------------ TERMINATE_VM
+
+    @Test
+    void r44_terminate_releasesTheKeyIdAndMemoryIsReclaimedAfterwards() {
+        KvmTdx vm = rig.runnable(2);
+        KvmRig.run(vm, vm.vcpus()[0], "accept 0x200000+64k 4k");
+        long mapped = vm.stats().get(KvmStats.Counter.PRIVATE_PAGES);
+        ok(vm.terminate());
+        assertThat(rig.host.keyIds().used()).isZero();
+        assertThat(vm.isDead()).isTrue();
+        assertThat(rig.audit()).isEmpty();
+        assertThat(vm.vcpus()[0].run()).isInstanceOf(KvmExit.Failed.class);
+        assertThat(vm.terminate()).isEqualTo(Errno.EIO);
+
+        // A hole punched now cannot be blocked and tracked any more.
+        long blocks = rig.faults.calls(Leaf.MEM_RANGE_BLOCK);
+        long reclaims = rig.faults.calls(Leaf.PHYMEM_PAGE_RECLAIM);
+        ok(vm.punch(0x200000, 32 << 10, true));
+        assertThat(rig.faults.calls(Leaf.MEM_RANGE_BLOCK)).isEqualTo(blocks);
+        assertThat(rig.faults.calls(Leaf.PHYMEM_PAGE_RECLAIM)).isEqualTo(reclaims + 8);
+        assertThat(vm.stats().get(KvmStats.Counter.PRIVATE_PAGES)).isEqualTo(mapped - 8);
+        assertThat(rig.audit()).isEmpty();
+        assertThat(vm.destroy().isClean()).isTrue();
+        assertThat(rig.used()).isEmpty();
+    }
+
+    @Test
+    void terminate_whileAVcpuRuns_isEbusy() throws Exception {
+        KvmTdx vm = rig.runnable(1);
+        KvmVcpu vcpu = vm.vcpus()[0];
+        Thread thread = Thread.ofPlatform().start(() -> KvmRig.run(vm, vcpu, "spin 1000000000000"));
+        while (vm.stats().get(KvmStats.Counter.TD_EXITS) == 0
+                && rig.faults.calls(Leaf.VP_ENTER) == 0) {
+            Thread.onSpinWait();
+        }
+        assertThat(vm.terminate()).isEqualTo(Errno.EBUSY);
+        assertThat(vm.isDead()).isFalse();
+        vcpu.requestExit();
+        thread.join();
+        ok(vm.terminate());
+    }
+
+    @Test
+    void terminate_beforeInit_releasesNothing() {
+        KvmTdx vm = rig.vm(1);
+        ok(vm.terminate());
+        assertThat(vm.initVm(CONFIG)).isEqualTo(Errno.EIO);
+    }
+
+    @Test
+    void kvmRun_beforeFinalize_isEinval() {
+        KvmTdx vm = rig.initialised(1);
+        KvmVcpu vcpu = vm.vcpus()[0];
+        vcpu.bindGuest(cpu -> {});
+        assertThat(vcpu.run())
+                .isInstanceOfSatisfying(
+                        KvmExit.Failed.class,
+                        failed -> assertThat(failed.errno()).isEqualTo(Errno.EINVAL));
+        assertThat(rig.used()).containsKey(PageUse.CONTROL);
+    }
+}
