@@ -13,6 +13,8 @@ import dev.seamlab.machine.Hpa;
 import dev.seamlab.machine.Pfn;
 import dev.seamlab.seam.abi.SeptEntryState;
 import dev.seamlab.seam.abi.Status;
+import java.util.Arrays;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -177,7 +179,7 @@ public final class GuestMap {
         Memslot slot = slotOf(gpa);
         long pfn = slot.shared().peek(slot.index(Addresses.gfn(gpa)));
         if (pfn == PageTable512.NONE) {
-            java.util.Arrays.fill(into, at, at + length, (byte) 0);
+            Arrays.fill(into, at, at + length, (byte) 0);
         } else {
             host.machine().memory().read(inPage(pfn, gpa), into, at, length);
         }
@@ -205,7 +207,7 @@ public final class GuestMap {
     }
 
     /** Shows the first host page of each private leaf of a level: what the module holds there. */
-    public void forEachLeaf(int level, java.util.function.LongConsumer firstPfn) {
+    public void forEachLeaf(int level, LongConsumer firstPfn) {
         if (!vm.hasMirror()) {
             return;
         }

@@ -258,8 +258,8 @@ final class HostGuestRam implements GuestRam {
                 id,
                 td -> {
                     Refusal bad = wholePages(td, base, Addresses.PAGE_SIZE);
-                    return bad != null
-                            ? Outcome.refused(bad)
+                    return bad instanceof Refusal.BadRange(String _, String why)
+                            ? Outcome.refused(new Refusal.BadRange("guest.gpa", why))
                             : td.withMemory(
                                     "page info",
                                     vm -> Stopped.with(host, cpu -> page(cpu, vm, base)));

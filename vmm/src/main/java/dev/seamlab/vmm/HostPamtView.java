@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.function.IntFunction;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
@@ -177,7 +178,7 @@ final class HostPamtView implements PamtView {
         return host.refcounts().get().read(Math.max(Addresses.pfn(base), block.startPfn()));
     }
 
-    private <T> T stopped(java.util.function.Function<HostCpu, T> work) {
+    private <T> T stopped(Function<HostCpu, T> work) {
         return Stopped.with(host, work);
     }
 

@@ -187,6 +187,21 @@ class EventsServiceTest {
     }
 
     @Test
+    void list_hasWhatAGuestSaidBeforeItFailed() {
+        String name = lab.create("failing", "fatal 5 \"no root disk\"");
+        assertThat(lab.start(name).getName()).isEqualTo(name);
+        Iterator<WatchEventsResponse> watch =
+                watch("type=TRUST_DOMAIN_STATE AND subject=" + name, "0");
+        String state = "";
+        while (!state.equals("FAILED")) {
+            state = watch.next().getEvent().getNewState();
+        }
+        Event said = last("type=GUEST");
+        assertThat(said.getSubject()).isEqualTo(name);
+        assertThat(said.getText()).contains("fatal error 0x5").contains("no root disk");
+    }
+
+    @Test
     void list_pageByPage_whileMoreHappens_repeatsNothing() {
         String name = lab.create("listed", "idle");
         String filter = "subject=" + name;

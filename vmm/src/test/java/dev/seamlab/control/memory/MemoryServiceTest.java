@@ -276,7 +276,7 @@ class MemoryServiceTest {
         assertThat(field(() -> read(name, 4, 8))).isEqualTo("gpa");
         assertThat(field(() -> read(name, 0, 12))).isEqualTo("size_bytes");
         assertThat(field(() -> read(name, 0, 65_544))).isEqualTo("size_bytes");
-        assertThat(field(() -> page(name, 1L << 40))).isEqualTo("gpa");
+        assertThat(field(() -> page(name, 1L << 40))).isEqualTo("guest.gpa");
     }
 
     @Test
