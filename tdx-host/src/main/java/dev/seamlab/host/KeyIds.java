@@ -50,6 +50,17 @@ public final class KeyIds {
         }
     }
 
+    /** The first KeyID that guests may have; the others follow. */
+    public int first() {
+        return first;
+    }
+
+    /** Whether a KeyID is taken by a guest, or leaked. */
+    public boolean isTaken(int hkid) {
+        int index = hkid - first;
+        return (Cells.acquire(taken, FIRST_WORD + (index >>> 6)) >>> index & 1) != 0;
+    }
+
     /** KeyIDs that guests may have, taken or not. */
     public int total() {
         return count;

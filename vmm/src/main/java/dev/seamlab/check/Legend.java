@@ -38,6 +38,7 @@ final class Legend {
     static String name(LockRank rank) {
         return switch (rank) {
             case TRUST_DOMAIN -> "the TD's lock";
+            case TD_STATE -> "the TD's state lock";
             case KVM -> "kvm->lock";
             case VCPU -> "vcpu->mutex";
             case SLOTS -> "slots_lock";

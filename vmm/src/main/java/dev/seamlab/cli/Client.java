@@ -10,7 +10,10 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.Durations;
 import dev.seamlab.v1.AuditGrpc;
+import dev.seamlab.v1.EventsGrpc;
 import dev.seamlab.v1.HostGrpc;
+import dev.seamlab.v1.MemoryGrpc;
+import dev.seamlab.v1.PamtGrpc;
 import dev.seamlab.v1.SeamcallsGrpc;
 import dev.seamlab.v1.TrustDomainsGrpc;
 import io.grpc.ManagedChannel;
@@ -61,6 +64,31 @@ final class Client implements AutoCloseable {
     HostGrpc.HostBlockingStub host() {
         return HostGrpc.newBlockingStub(channel)
                 .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    PamtGrpc.PamtBlockingStub pamt() {
+        return PamtGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /** For figures that are followed as long as somebody looks. */
+    PamtGrpc.PamtBlockingStub endlessPamt() {
+        return PamtGrpc.newBlockingStub(channel).withWaitForReady();
+    }
+
+    MemoryGrpc.MemoryBlockingStub memory() {
+        return MemoryGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    EventsGrpc.EventsBlockingStub events() {
+        return EventsGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /** For events that are followed as long as somebody looks. */
+    EventsGrpc.EventsBlockingStub endlessEvents() {
+        return EventsGrpc.newBlockingStub(channel).withWaitForReady();
     }
 
     SeamcallsGrpc.SeamcallsBlockingStub seamcalls() {

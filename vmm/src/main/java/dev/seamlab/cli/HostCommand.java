@@ -15,7 +15,15 @@ import picocli.CommandLine.Option;
 @Command(
         name = "host",
         description = "Shows the host, and where its memory goes.",
-        subcommands = {HostDescribeCommand.class, HostCpuCommand.class},
+        subcommands = {
+            HostDescribeCommand.class,
+            HostHardware.Module.class,
+            HostHardware.Cmrs.class,
+            HostHardware.Tdmrs.class,
+            HostHardware.KeyIds.class,
+            HostHardware.Cpus.class,
+            HostCpuCommand.class
+        },
         footer = {
             "",
             "Examples:",
@@ -23,6 +31,8 @@ import picocli.CommandLine.Option;
             "  seamlab host --boot-log",
             "  seamlab host -o json",
             "  seamlab host describe",
+            "  seamlab host module",
+            "  seamlab host tdmrs",
             "  seamlab host cpu 3 offline"
         })
 final class HostCommand implements Callable<Integer> {

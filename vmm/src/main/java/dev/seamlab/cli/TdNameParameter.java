@@ -12,6 +12,11 @@ final class TdNameParameter {
 
     /** The resource name. */
     String get() {
-        return name.startsWith(PREFIX) ? name : PREFIX + name;
+        return full(name);
+    }
+
+    /** A resource name from what a person typed. */
+    static String full(String typed) {
+        return typed.startsWith(PREFIX) ? typed : PREFIX + typed;
     }
 }

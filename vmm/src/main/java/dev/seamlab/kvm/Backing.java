@@ -118,8 +118,12 @@ final class Backing {
         return pages.get(offset + index);
     }
 
-    /** Gives the pages of a range back (fallocate PUNCH_HOLE, madvise DONTNEED). */
-    void punch(long from, long to) {
+    /**
+     * Gives the pages of a range back (fallocate PUNCH_HOLE, madvise DONTNEED); returns how many
+     * there were.
+     */
+    long punch(long from, long to) {
+        long freed = 0;
         for (long index = offset + from; index < offset + to; index++) {
             if (pages.isUntouched(index)) {
                 index |= Addresses.PAGES_PER_RANGE - 1;
@@ -129,8 +133,10 @@ final class Backing {
             if (pfn != PageTable512.NONE) {
                 allocator.free(pfn, use);
                 stats.add(0, counter, -1);
+                freed++;
             }
         }
+        return freed;
     }
 
     /** Gives a page up for ever, because the module may still own it. */

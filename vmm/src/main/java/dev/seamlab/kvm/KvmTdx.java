@@ -8,6 +8,7 @@ import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.machine.Gpa;
 import dev.seamlab.machine.Hpa;
+import dev.seamlab.machine.Pfn;
 import dev.seamlab.machine.SharedEpt;
 import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.machine.sched.Lock;
@@ -20,6 +21,7 @@ import dev.seamlab.seam.abi.StatusCode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -73,6 +75,8 @@ public final class KvmTdx {
     private final KvmStats stats;
     private final ExternalSptOps external;
     private final ZapPath zaps;
+    private final GuestMap guestMap;
+    private volatile LongConsumer leakListener = pfn -> {};
     private final int[] words = new int[64];
     private final List<KvmVcpu> vcpus = new ArrayList<>(); // guarded by KVM while it grows
     private int created; // guarded by KVM: vCPUs, those in creation included
@@ -113,6 +117,7 @@ public final class KvmTdx {
                 };
         this.faults = new FaultPath(this, external, LeafLevels.SMALL);
         this.zaps = new ZapPath(this, host);
+        this.guestMap = new GuestMap(this, host);
         this.memory = new VmMemory(this, BackingSource.of(host, stats), slots);
         host.addOfflineListener(flushOn);
     }
@@ -259,12 +264,26 @@ public final class KvmTdx {
 
     /** KVM_SET_MEMORY_ATTRIBUTES as user space sends it: attribute bit 3 is "private". */
     public int setMemoryAttributes(@Gpa long gpa, long size, long attributes, long flags) {
-        return isDead() ? Errno.EIO : memory.setAttributes(gpa, size, attributes, flags);
+        return isDead() ? Errno.EIO : memory.setAttributes(gpa, size, attributes, flags).errno();
+    }
+
+    /**
+     * As {@link #setMemoryAttributes(long, long, boolean)}; counts the private mappings removed.
+     */
+    public MemoryChange convert(@Gpa long gpa, long size, boolean isPrivate) {
+        return isDead()
+                ? MemoryChange.refused(Errno.EIO)
+                : memory.setAttributes(gpa, size, isPrivate ? VmMemory.ATTRIBUTE_PRIVATE : 0, 0);
     }
 
     /** Gives back what backs a range, private or shared, after taking its mappings away. */
     public int punch(@Gpa long gpa, long size, boolean isPrivate) {
-        return memory.punch(gpa, size, isPrivate);
+        return memory.punch(gpa, size, isPrivate).errno();
+    }
+
+    /** As {@link #punch} for private pages; counts those given back. */
+    public MemoryChange punchPrivate(@Gpa long gpa, long size) {
+        return memory.punch(gpa, size, true);
     }
 
     /**
@@ -400,6 +419,21 @@ public final class KvmTdx {
     /** Pages allocated for shared use. */
     public long sharedPages() {
         return stats.get(Counter.SHARED_PAGES);
+    }
+
+    /** What stands where in guest memory, for those who look at it from outside. */
+    public GuestMap guestMap() {
+        return guestMap;
+    }
+
+    /** Address of the TDR, 0 while there is none. */
+    public @Hpa long tdrAddress() {
+        return pages.tdr();
+    }
+
+    /** From now on tells somebody of every page that is given up; called under locks. */
+    public void onLeak(LongConsumer told) {
+        leakListener = told;
     }
 
     /** Reads consecutive fields of the TD by TDH.MNG.RD; empty where the module refuses. */
@@ -666,6 +700,12 @@ public final class KvmTdx {
         }
         bug(leaf, status);
         return Errno.EIO;
+    }
+
+    /** A page is given up, because the module may still own it. */
+    void leaked(@Pfn long page) {
+        stats.count(0, Counter.LEAKED_PAGES);
+        leakListener.accept(page);
     }
 
     /** Notes a refusal that does not hurt the VM. */

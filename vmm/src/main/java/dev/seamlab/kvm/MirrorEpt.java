@@ -76,6 +76,32 @@ final class MirrorEpt {
         return table;
     }
 
+    /**
+     * Where a walk to a guest page ends: at a leaf, or at an entry that is not present.
+     *
+     * @param level of that entry
+     */
+    record Place(int level, long entry) {
+        /** Guest pages that the entry covers. */
+        long pages() {
+            return 1L << (LEVEL_BITS * level);
+        }
+    }
+
+    /** Walks to a guest page. For inspection. */
+    Place find(@Gfn long gfn) {
+        MirrorTable table = root;
+        int level = rootLevel();
+        while (true) {
+            long entry = table.read(index(gfn, level));
+            if (!MirrorTable.isPresent(entry) || MirrorTable.isLeaf(entry)) {
+                return new Place(level, entry);
+            }
+            table = table.child(index(gfn, level));
+            level--;
+        }
+    }
+
     /** The 4K page mapped at a guest page, or 0. */
     @Pfn
     long lookup(@Gfn long gfn) {

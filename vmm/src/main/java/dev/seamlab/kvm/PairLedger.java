@@ -41,12 +41,19 @@ public final class PairLedger implements PairListener {
     /** For whom and what each CPU works, as in a ledger word; written by its claimant. */
     private final int[] working;
 
+    /** Pairs that each CPU installed, and behind it pairs that it removed; by its claimant. */
+    private final long[] counted;
+
+    /** What the books say of one backed range. */
+    public record Pair(int owner, PageUse cause) {}
+
     /**
      * @param memoryEnd first address after the highest RAM
      */
     public PairLedger(long memoryEnd, int cpus) {
         this.gibs = new AtomicReferenceArray<>((int) ((memoryEnd >>> Addresses.GIB_SHIFT) + 1));
         this.working = new int[(cpus + 1) * STRIDE];
+        this.counted = new long[(cpus + 1) * STRIDE];
     }
 
     /** From now on a claimed CPU works for a VM, on pages of a kind. */
@@ -60,11 +67,67 @@ public final class PairLedger implements PairListener {
         // after the PAMT lock.
         long ownerAndCause = Cells.acquire(working, (cpu.index() + 1) * STRIDE);
         Cells.release(words(pfn), at(pfn), BACKED | ownerAndCause);
+        count(cpu, 0);
     }
 
     @Override
     public void removed(HostCpu cpu, @Pfn long pfn) {
         Cells.release(words(pfn), at(pfn), 0);
+        count(cpu, 1);
+    }
+
+    private void count(HostCpu cpu, int what) {
+        int at = (cpu.index() + 1) * STRIDE + what;
+        Cells.release(counted, at, counted[at] + 1);
+    }
+
+    /** Pairs installed since the host started. */
+    public long installed() {
+        return sum(0);
+    }
+
+    /** Pairs taken back since the host started. */
+    public long removed() {
+        return sum(1);
+    }
+
+    private long sum(int what) {
+        long sum = 0;
+        for (int at = STRIDE + what; at < counted.length; at += STRIDE) {
+            sum += Cells.acquire(counted, at);
+        }
+        return sum;
+    }
+
+    /** The books on the range of a page, or null where it has no pair. */
+    public @Nullable Pair pairOf(@Pfn long pfn) {
+        int g = (int) (pfn >>> GIB_PFN_SHIFT);
+        long[] words = g < gibs.length() ? gibs.getAcquire(g) : null;
+        long word = words == null ? 0 : Cells.acquire(words, at(pfn));
+        return word == 0 ? null : new Pair(owner(word), cause(word));
+    }
+
+    /** First page of the first backed range at or after the range of a page; -1 where none is. */
+    public @Pfn long nextBacked(@Pfn long from) {
+        int first = Addresses.rangeOf(from);
+        for (int g = (int) (from >>> GIB_PFN_SHIFT); g < gibs.length(); g++) {
+            long[] words = gibs.getAcquire(g);
+            int begin = Math.max(0, first - g * RANGES_PER_GIB);
+            for (int r = begin; words != null && r < RANGES_PER_GIB; r++) {
+                if (Cells.acquire(words, FIRST + r) != 0) {
+                    return ((long) g << GIB_PFN_SHIFT) + ((long) r << 9);
+                }
+            }
+        }
+        return -1;
+    }
+
+    private static int owner(long word) {
+        return (int) (word >>> USE_BITS);
+    }
+
+    private static PageUse cause(long word) {
+        return USES[(int) word & ((1 << USE_BITS) - 1)];
     }
 
     /** Shows every backed range. */
@@ -76,8 +139,8 @@ public final class PairLedger implements PairListener {
                 if (word != 0) {
                     visitor.pair(
                             ((long) g << GIB_PFN_SHIFT) + ((long) r << 9),
-                            (int) (word >>> USE_BITS),
-                            USES[(int) word & ((1 << USE_BITS) - 1)]);
+                            owner(word),
+                            cause(word));
                 }
             }
         }

@@ -263,7 +263,7 @@ public final class Teardown {
         }
         for (long i = 0; i < pages; i++) {
             slot.gmem().leak(slot.index(gfn) + i);
-            countLeak();
+            countLeak(page + i);
         }
     }
 
@@ -385,12 +385,12 @@ public final class Teardown {
 
     private void leak(@Pfn long page, PageUse use) {
         host.pages().retag(page, use, PageUse.LEAKED);
-        countLeak();
+        countLeak(page);
     }
 
-    private void countLeak() {
+    private void countLeak(@Pfn long page) {
         leaked++;
-        vm.stats().count(0, Counter.LEAKED_PAGES);
+        vm.leaked(page);
     }
 
     private void complain(Leaf leaf, long status) {

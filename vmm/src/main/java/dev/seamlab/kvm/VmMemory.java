@@ -29,7 +29,7 @@ final class VmMemory {
     private static final int MAX_SLOTS = 32764;
 
     /** Slot of {@link KvmStats} for threads without a vCPU. */
-    private static final int NO_VCPU = 0;
+    static final int NO_VCPU = 0;
 
     private static final long MAX_PAGES = (1L << 31) - 1;
 
@@ -254,32 +254,39 @@ final class VmMemory {
 
     // ------------------------------------------------------------------ attributes
 
-    /** KVM_SET_MEMORY_ATTRIBUTES, with its checks in the kernel's order. */
-    int setAttributes(@Gpa long gpa, long size, long wanted, long flags) {
+    /**
+     * KVM_SET_MEMORY_ATTRIBUTES, with its checks in the kernel's order. Counts the private mappings
+     * removed.
+     */
+    MemoryChange setAttributes(@Gpa long gpa, long size, long wanted, long flags) {
         if (flags != 0
                 || (wanted & ~ATTRIBUTE_PRIVATE) != 0
                 || size <= 0
                 || gpa < 0
                 || gpa + size < gpa
                 || !Addresses.isAligned(gpa | size, Addresses.PAGE_SIZE)) {
-            return Errno.EINVAL;
+            return MemoryChange.refused(Errno.EINVAL);
         }
         boolean isPrivate = wanted != 0;
         long from = Addresses.gfn(gpa);
         long to = from + (size >>> Addresses.PAGE_SHIFT);
         return vm.underSlots(() -> {
             if (attributes.isAll(from, to, isPrivate)) {
-                return Errno.OK;
+                return new MemoryChange(Errno.OK, 0);
             }
             List<Range> parts = parts(from, to);
+            // Exact: whoever zaps holds SLOTS.
+            long before = vm.stats().get(Counter.ZAPS);
             // What is mapped the other way has to go; the new way nothing is mapped yet.
-            return invalidating(
-                    parts,
-                    !isPrivate,
-                    () -> {
-                        attributes.set(from, to, isPrivate);
-                        parts.forEach(part -> change(part, isPrivate));
-                    });
+            int result =
+                    invalidating(
+                            parts,
+                            !isPrivate,
+                            () -> {
+                                attributes.set(from, to, isPrivate);
+                                parts.forEach(part -> change(part, isPrivate));
+                            });
+            return new MemoryChange(result, vm.stats().get(Counter.ZAPS) - before);
         });
     }
 
@@ -290,24 +297,31 @@ final class VmMemory {
         vm.stats().add(NO_VCPU, isPrivate ? Counter.TO_PRIVATE : Counter.TO_SHARED, changed);
     }
 
-    /** Gives back what backs a guest range, private or shared, as QEMU does after a conversion. */
-    int punch(@Gpa long gpa, long size, boolean isPrivate) {
+    /**
+     * Gives back what backs a guest range, private or shared, as QEMU does after a conversion.
+     * Counts the pages.
+     */
+    MemoryChange punch(@Gpa long gpa, long size, boolean isPrivate) {
         long from = Addresses.gfn(gpa);
         return vm.underSlots(() -> {
             List<Range> parts = parts(from, from + (size >>> Addresses.PAGE_SHIFT));
-            return invalidating(
-                    parts,
-                    isPrivate,
-                    () -> {
-                        for (Range part : parts) {
-                            Memslot slot = part.slot();
-                            if (!isPrivate || slot.memfd() != null) {
-                                Backing backing = isPrivate ? slot.gmem() : slot.shared();
-                                backing.punch(slot.index(part.from()), slot.index(part.to()));
-                            }
-                        }
-                    });
+            long[] freed = new long[1];
+            int result =
+                    invalidating(
+                            parts,
+                            isPrivate,
+                            () -> parts.forEach(part -> freed[0] += punch(part, isPrivate)));
+            return new MemoryChange(result, freed[0]);
         });
+    }
+
+    private static long punch(Range part, boolean isPrivate) {
+        Memslot slot = part.slot();
+        if (isPrivate && slot.memfd() == null) {
+            return 0;
+        }
+        Backing backing = isPrivate ? slot.gmem() : slot.shared();
+        return backing.punch(slot.index(part.from()), slot.index(part.to()));
     }
 
     // ------------------------------------------------------------------ merging

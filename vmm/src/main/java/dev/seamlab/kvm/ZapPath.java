@@ -65,7 +65,7 @@ final class ZapPath {
             vm.stats().count(0, Counter.ZAPS);
         } else {
             slot.gmem().leak(slot.index(gfn));
-            vm.stats().count(0, Counter.LEAKED_PAGES);
+            vm.leaked(page);
         }
         return result;
     }

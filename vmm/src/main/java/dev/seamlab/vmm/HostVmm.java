@@ -18,6 +18,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import java.util.function.Predicate;
 
 /** The VMM on an emulated host. */
 final class HostVmm implements Vmm {
@@ -29,6 +30,9 @@ final class HostVmm implements Vmm {
     private final Object retiring = new Object();
     private Contention retired = Contention.NONE; // guarded by retiring
     private final AtomicInteger owners = new AtomicInteger(PairLedger.NOBODY);
+    private final TdListeners listeners = new TdListeners();
+    private final HostPamtView pamt;
+    private final HostGuestRam ram;
 
     private HostVmm(VmmOptions options, TdxHost host, RawMachine raw) {
         this.options = options;
@@ -36,6 +40,18 @@ final class HostVmm implements Vmm {
         this.raw = raw;
         this.ledger = new PairLedger(options.profile().memoryEnd(), options.profile().cpus());
         host.tdh().phymem().setPairListener(ledger);
+        this.pamt =
+                new HostPamtView(
+                        host,
+                        ledger,
+                        owner -> idWhere(vm -> vm.owner() == owner),
+                        () -> tds.values().stream().map(Td::vm).toList());
+        this.ram =
+                new HostGuestRam(
+                        host,
+                        id -> with(id, Outcome::done),
+                        tdr -> idWhere(vm -> vm.tdrAddress() == tdr),
+                        pamt);
     }
 
     static Outcome<Vmm> start(VmmOptions options) {
@@ -81,7 +97,7 @@ final class HostVmm implements Vmm {
         if (!violations.isEmpty()) {
             return Outcome.refused(new Refusal.InvalidSpec(violations));
         }
-        Td td = new Td(spec, host, ledger, owners.incrementAndGet());
+        Td td = new Td(spec, host, ledger, owners.incrementAndGet(), listeners);
         if (tds.putIfAbsent(spec.id(), td) != null) {
             return Outcome.refused(new Refusal.AlreadyExists(spec.id()));
         }
@@ -164,6 +180,30 @@ final class HostVmm implements Vmm {
     }
 
     @Override
+    public PamtView pamt() {
+        return pamt;
+    }
+
+    @Override
+    public GuestRam ram() {
+        return ram;
+    }
+
+    @Override
+    public void addListener(TdListener listener) {
+        listeners.add(listener);
+    }
+
+    /** The TD whose VM is the wanted one; empty where none is. */
+    private String idWhere(Predicate<KvmTdx> wanted) {
+        return tds.values().stream()
+                .filter(td -> wanted.test(td.vm()))
+                .map(Td::id)
+                .findFirst()
+                .orElse("");
+    }
+
+    @Override
     public HostMemory memory() {
         HostMemoryReport report = host.memoryReport();
         long[] bytes = new long[PageUse.COUNT];
@@ -204,11 +244,8 @@ final class HostVmm implements Vmm {
     }
 
     private String nameOf(int owner) {
-        return tds.values().stream()
-                .filter(td -> td.vm().owner() == owner)
-                .map(Td::id)
-                .findFirst()
-                .orElse("host");
+        String id = idWhere(vm -> vm.owner() == owner);
+        return id.isEmpty() ? "host" : id;
     }
 
     @Override

@@ -121,6 +121,39 @@ public sealed interface Refusal {
         }
     }
 
+    /** The TD is not built yet, or is being torn down: it has no memory to work on. */
+    record NotBuilt(String id, String step, TdState state) implements Refusal {
+        @Override
+        public String message() {
+            return step
+                    + " needs a trust domain that is built; \""
+                    + id
+                    + "\" is "
+                    + state
+                    + (state == TdState.DELETING ? "" : ", wait until it is READY");
+        }
+    }
+
+    /**
+     * A range of guest memory that the request cannot mean.
+     *
+     * @param field of the request
+     */
+    record BadRange(String field, String description) implements Refusal {
+        @Override
+        public String message() {
+            return field + ": " + description;
+        }
+    }
+
+    /** TDX does not let a host do this, whatever its state. */
+    record NotAllowedByTdx(String id, String reason) implements Refusal {
+        @Override
+        public String message() {
+            return reason;
+        }
+    }
+
     /** The guest ended in a way it cannot go on from: fatal error, triple fault, memory fault. */
     record GuestFailed(String id, int vcpu, String reason) implements Refusal {
         @Override

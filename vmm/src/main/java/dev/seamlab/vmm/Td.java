@@ -10,7 +10,9 @@ import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.kvm.KvmTdx;
 import dev.seamlab.kvm.KvmVcpu;
 import dev.seamlab.kvm.PairLedger;
+import dev.seamlab.kvm.PreFault;
 import dev.seamlab.machine.Addresses;
+import dev.seamlab.machine.Gpa;
 import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.machine.sched.Lock;
 import dev.seamlab.machine.sched.LockRank;
@@ -21,6 +23,8 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,6 +42,11 @@ final class Td implements TrustDomain {
     private final PairLedger ledger;
     private final KvmTdx vm;
     private final Lock actions = new Lock(LockRank.TRUST_DOMAIN);
+
+    /** Makes those who listen hear of changes in the order in which they happen. */
+    private final Lock telling = new Lock(LockRank.TD_STATE);
+
+    private final TdListener listener;
     private final AtomicReference<TdSnapshot> published;
     private final ConcurrentLinkedQueue<Subscription> subscriptions = new ConcurrentLinkedQueue<>();
     private final WaitQueue vcpusGone = new WaitQueue();
@@ -49,15 +58,17 @@ final class Td implements TrustDomain {
     private volatile long conversionsOfBuild;
     private volatile @Nullable GuestLayout layout;
 
-    Td(TrustDomainSpec spec, TdxHost host, PairLedger ledger, int owner) {
+    Td(TrustDomainSpec spec, TdxHost host, PairLedger ledger, int owner, TdListener listener) {
         this.spec = spec;
         this.host = host;
+        this.listener = listener;
         this.ledger = ledger;
         this.vm = new KvmTdx(host, ledger, owner, spec.vcpus());
         if (spec.largePages()) {
             int enabled = vm.enableLargePages();
             assert enabled == Errno.OK : "a new VM refuses a capability";
         }
+        vm.onLeak(pfn -> listener.leaked(spec.id(), Addresses.hpa(pfn)));
         this.published =
                 new AtomicReference<>(
                         new TdSnapshot(
@@ -189,6 +200,15 @@ final class Td implements TrustDomain {
 
     /** Moves to a state if that is legal from where the TD stands; whether it did. */
     private boolean become(TdState state, Optional<Refusal> failure) {
+        telling.lock();
+        try {
+            return moveTo(state, failure);
+        } finally {
+            telling.unlock();
+        }
+    }
+
+    private boolean moveTo(TdState state, Optional<Refusal> failure) {
         while (true) {
             TdSnapshot last = snapshot();
             if (!last.state().mayBecome(state)) {
@@ -205,6 +225,7 @@ final class Td implements TrustDomain {
                             failure.isPresent() ? failure : last.failure());
             if (published.compareAndSet(last, next)) {
                 subscriptions.forEach(subscription -> subscription.offer(next));
+                listener.changed(next);
                 return true;
             }
         }
@@ -232,6 +253,7 @@ final class Td implements TrustDomain {
     @Nullable Refusal build(BooleanSupplier cancelled) {
         actions.lock();
         try {
+            listener.changed(snapshot());
             TdBuilder builder = new TdBuilder(host, vm, spec, cancelled);
             layout = builder.layout();
             Refusal refusal = builder.buildStructures();
@@ -333,9 +355,86 @@ final class Td implements TrustDomain {
 
     private void tearDown() {
         vm.destroy();
+        listener.gone(snapshot());
         for (Subscription subscription : subscriptions) {
             subscription.end();
         }
+    }
+
+    // ------------------------------------------------------------------ memory
+
+    /** Does something with the memory of a built TD, while no action on it is under way. */
+    <T> Outcome<T> withMemory(String step, Function<KvmTdx, Outcome<T>> work) {
+        if (!isBuilt()) {
+            return notBuilt(step); // at once: a build holds the lock for as long as it takes
+        }
+        actions.lock();
+        try {
+            return isBuilt() ? work.apply(vm) : notBuilt(step);
+        } finally {
+            actions.unlock();
+        }
+    }
+
+    private boolean isBuilt() {
+        return switch (state()) {
+            case CREATING, CREATED, DELETING -> false;
+            case READY, RUNNING, PAUSED, STOPPING, STOPPED, FAILED -> true;
+        };
+    }
+
+    private <T> Outcome<T> notBuilt(String step) {
+        return Outcome.refused(new Refusal.NotBuilt(id(), step, state()));
+    }
+
+    /**
+     * KVM_PRE_FAULT_MEMORY, which needs a vCPU that is not in KVM_RUN: one that runs comes out for
+     * it and goes on afterwards, as for any ioctl of a vCPU.
+     *
+     * @return bytes that are mapped now, above 0
+     */
+    Outcome<Long> preFault(String step, @Gpa long gpa, long bytes) {
+        return withMemory(
+                step,
+                memory -> {
+                    boolean running = state() == TdState.RUNNING;
+                    if (running) {
+                        evict();
+                    }
+                    try {
+                        KvmVcpu vcpu = vcpus.getFirst();
+                        vcpu.allowRun();
+                        PreFault range = new PreFault(gpa, bytes, 0);
+                        int result = vcpu.preFaultMemory(range);
+                        long mapped = bytes - range.size();
+                        return mapped > 0
+                                ? Outcome.done(mapped)
+                                : Outcome.refused(HostGuestRam.failure(memory, step, result));
+                    } finally {
+                        if (running && state() == TdState.RUNNING) {
+                            launch();
+                        }
+                    }
+                });
+    }
+
+    /** Whether guest memory lies at every page of a range. */
+    boolean covers(@Gpa long gpa, long bytes) {
+        GuestLayout known = layout;
+        return known != null && known.covers(gpa, bytes);
+    }
+
+    /** Where it has memory, for people. */
+    String memoryMap() {
+        GuestLayout known = layout;
+        return known == null
+                ? "it is not built"
+                : known.all().stream()
+                        .map(range ->
+                                Addresses.show(range.start())
+                                        + " to "
+                                        + Addresses.show(range.end() - 1))
+                        .collect(Collectors.joining(", ", "it has ", ""));
     }
 
     // ------------------------------------------------------------------ vCPU threads

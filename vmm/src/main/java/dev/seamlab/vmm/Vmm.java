@@ -86,6 +86,15 @@ public interface Vmm extends AutoCloseable {
     /** Who had to wait on this host and for what, over all TDs that it has and had. */
     Contention contention();
 
+    /** PAMT of the host. */
+    PamtView pamt();
+
+    /** Guest memory of the trust domains. */
+    GuestRam ram();
+
+    /** From now on tells somebody of what happens to trust domains. */
+    void addListener(TdListener listener);
+
     /** The memory story of the host. */
     HostMemory memory();
 

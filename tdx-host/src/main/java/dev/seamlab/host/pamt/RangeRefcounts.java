@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.host.pamt;
 
+import dev.seamlab.host.init.MemoryBlock;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Pfn;
 import dev.seamlab.machine.sched.Cells;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +42,27 @@ public abstract class RangeRefcounts {
      */
     static long counters(@Pfn long maxPfn) {
         return (maxPfn + Addresses.PAGES_PER_RANGE - 1) >>> RANGE_PFN_SHIFT;
+    }
+
+    /**
+     * Host memory that counters for a memory list would occupy, in bytes: an array up to the
+     * highest RAM, or pages of 1024 counters where there is RAM.
+     */
+    public static long bytesFor(List<MemoryBlock> blocks, boolean sparse) {
+        long perPage = Addresses.PAGE_SIZE / Integer.BYTES;
+        if (!sparse) {
+            long counters = counters(blocks.getLast().endPfn());
+            return Addresses.alignUp(counters * Integer.BYTES, Addresses.PAGE_SIZE);
+        }
+        long pages = 0;
+        long next = 0;
+        for (MemoryBlock block : blocks) {
+            long first = (block.startPfn() >>> RANGE_PFN_SHIFT) / perPage;
+            long last = ((block.endPfn() - 1) >>> RANGE_PFN_SHIFT) / perPage;
+            pages += Math.max(0, last + 1 - Math.max(first, next)); // blocks may share a page
+            next = last + 1;
+        }
+        return pages * Addresses.PAGE_SIZE;
     }
 
     /** Whether the counter of a page's range exists. */

@@ -97,6 +97,18 @@ public final class MemLeaves {
         return seamcall.call(cpu, Leaf.MEM_PAGE_PROMOTE);
     }
 
+    /** Reads eight bytes of a debug TD's private memory. Out: R8 what stands there. */
+    public long rd(HostCpu cpu, @Hpa long tdr, @Gpa long gpa) {
+        cpu.regs().rcx(gpa).rdx(tdr);
+        return seamcall.call(cpu, Leaf.MEM_RD);
+    }
+
+    /** Writes eight bytes of a debug TD's private memory. Out: R8 what stood there. */
+    public long wr(HostCpu cpu, @Hpa long tdr, @Gpa long gpa, long value) {
+        cpu.regs().rcx(gpa).rdx(tdr).r8(value);
+        return seamcall.call(cpu, Leaf.MEM_WR);
+    }
+
     /** Advances the TD's TLB epoch. */
     public long track(HostCpu cpu, @Hpa long tdr) {
         cpu.regs().rcx(tdr);

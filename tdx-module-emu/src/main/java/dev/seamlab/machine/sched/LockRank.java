@@ -12,6 +12,7 @@ import java.util.Deque;
  * <pre>
  *   rank            one per   kind      protects                                     never while holding it
  *   TRUST_DOMAIN    TD        sleeping  the control plane's view of a TD's state     -
+ *   TD_STATE        TD        sleeping  the order in which others hear of it         -
  *   KVM             VM        sleeping  kvm->lock: vCPU creation, VM-wide steps      -
  *   VCPU            vCPU      sleeping  vcpu->mutex; several nest by vCPU index      -
  *   SLOTS           VM        sleeping  memslots, attributes; readers use a snapshot run a vCPU
@@ -33,6 +34,7 @@ import java.util.Deque;
  */
 public enum LockRank {
     TRUST_DOMAIN(false),
+    TD_STATE(false),
     KVM(false),
     VCPU(false),
     SLOTS(false),

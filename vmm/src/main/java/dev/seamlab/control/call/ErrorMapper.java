@@ -88,6 +88,13 @@ public final class ErrorMapper {
             case Refusal.AlreadyExists(String id) ->
                     Rejection.alreadyExists(TrustDomainName.TYPE, TrustDomainName.of(id));
             case Refusal.WrongState wrong -> wrongState(wrong);
+            case Refusal.NotBuilt not ->
+                    Rejection.precondition(
+                            "WRONG_STATE", TrustDomainName.of(not.id()), not.message());
+            case Refusal.BadRange(String field, String description) ->
+                    Rejection.invalid(field, description);
+            case Refusal.NotAllowedByTdx(String id, String reason) ->
+                    Rejection.precondition("NOT_ALLOWED_BY_TDX", TrustDomainName.of(id), reason);
             case Refusal.NoKeyId none ->
                     exhausted("NO_KEY_ID", "host/keyIds", none.message(), Map.of());
             case Refusal.NoMemory none ->

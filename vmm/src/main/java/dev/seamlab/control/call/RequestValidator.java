@@ -23,6 +23,10 @@ final class RequestValidator {
             Map.of(
                     "name",
                     "must be the full name, for example trustDomains/web-1 or sandboxes/lab-1",
+                    "parent",
+                    "must be the full name, for example trustDomains/web-1",
+                    "trust_domain",
+                    "must be the full name, for example trustDomains/web-1",
                     "trust_domain_id",
                     "must be 1 to 63 of a-z, 0-9 and '-', begin with a letter and not end with"
                             + " '-', for example web-1; empty lets the server choose",

@@ -3,8 +3,11 @@ package dev.seamlab.control.host;
 
 import dev.seamlab.control.call.Drain;
 import dev.seamlab.control.call.Rejection;
+import dev.seamlab.control.events.EventLog;
+import dev.seamlab.control.events.TdEvents;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.v1.AuditReport;
+import dev.seamlab.v1.Event;
 import dev.seamlab.v1.HostCpu;
 import dev.seamlab.vmm.Finding;
 import dev.seamlab.vmm.TdState;
@@ -34,13 +37,15 @@ public class HostLifecycle {
     private static final Set<TdState> AT_REST =
             EnumSet.of(TdState.READY, TdState.PAUSED, TdState.STOPPED, TdState.FAILED);
 
+    private final EventLog events;
     private final HostSetup setup;
     private final Vmm vmm;
     private final Instant bootTime;
     private volatile boolean closed;
     private volatile int lastFindings;
 
-    HostLifecycle(HostSettings settings) {
+    HostLifecycle(HostSettings settings, EventLog events) {
+        this.events = events;
         try {
             HostSetup prepared = HostSetup.takePrepared();
             setup =
@@ -52,6 +57,8 @@ public class HostLifecycle {
             throw new PreventFurtherStepsException(String.valueOf(e.getMessage()), BAD_INPUT);
         }
         bootTime = Instant.now();
+        setup.follow(line -> events.append(Event.Type.HOST_LOG, "", line));
+        vmm.addListener(new TdEvents(events));
     }
 
     @Produces
@@ -93,6 +100,7 @@ public class HostLifecycle {
         boolean anyMoving = vmm.list().stream().anyMatch(td -> !AT_REST.contains(td.state()));
         List<Finding> findings = vmm.audit();
         lastFindings = findings.size();
+        events.append(Event.Type.AUDIT, "", "audit: " + findings.size() + " findings");
         return HostMapper.toProto(findings, anyMoving);
     }
 
@@ -102,7 +110,12 @@ public class HostLifecycle {
         if (cpu >= cpus) {
             throw Rejection.invalid("cpu", "the host has the CPUs 0 to " + (cpus - 1));
         }
+        boolean before = vmm.host().cpus().all().get(cpu).logical().isOnline();
         int result = online ? vmm.host().online(cpu) : vmm.host().offline(cpu);
+        if (result == Errno.OK && before != online) {
+            String text = "cpu" + cpu + " is " + (online ? "online" : "offline");
+            events.append(Event.Type.CPU, "cpus/" + cpu, text);
+        }
         return switch (result) {
             case Errno.OK -> HostMapper.toProto(vmm.host().cpus().all().get(cpu));
             case Errno.EBUSY ->

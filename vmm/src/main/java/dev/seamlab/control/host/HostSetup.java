@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -33,6 +34,7 @@ public final class HostSetup {
     private final HostPolicy policy;
     private final List<String> bootLog = new CopyOnWriteArrayList<>();
     private final SeamcallCounters seamcalls;
+    private Consumer<String> follower = line -> {}; // guarded by bootLog
     private @Nullable Vmm vmm; // guarded by this
 
     private HostSetup(MachineProfile profile, String preset, HostPolicy policy) {
@@ -95,8 +97,19 @@ public final class HostSetup {
 
     /** Keeps a line of the kernel log. A host that complains for ever keeps its first lines. */
     private void note(String line) {
-        if (bootLog.size() < MAX_LINES) {
-            bootLog.add(line);
+        synchronized (bootLog) {
+            if (bootLog.size() < MAX_LINES) {
+                bootLog.add(line);
+            }
+            follower.accept(line);
+        }
+    }
+
+    /** Tells somebody of each line of the kernel log, those that are there already among them. */
+    void follow(Consumer<String> told) {
+        synchronized (bootLog) {
+            bootLog.forEach(told);
+            follower = told;
         }
     }
 

@@ -4,6 +4,8 @@ package dev.seamlab.control.operation;
 import com.google.protobuf.Message;
 import dev.seamlab.control.call.ErrorMapper;
 import dev.seamlab.control.call.Rejection;
+import dev.seamlab.control.events.EventLog;
+import dev.seamlab.v1.Event;
 import jakarta.inject.Singleton;
 import java.util.List;
 import java.util.Queue;
@@ -25,6 +27,7 @@ public final class OperationStore {
     static final String PREFIX = "operations/";
 
     private final ErrorMapper errors;
+    private final EventLog events;
     private final ConcurrentSkipListMap<String, StoredOperation> byName =
             new ConcurrentSkipListMap<>();
     private final Queue<StoredOperation> finished = new ConcurrentLinkedQueue<>();
@@ -32,8 +35,9 @@ public final class OperationStore {
     private final AtomicInteger remembered = new AtomicInteger();
     private final AtomicLong serial = new AtomicLong();
 
-    OperationStore(ErrorMapper errors) {
+    OperationStore(ErrorMapper errors, EventLog events) {
         this.errors = errors;
+        this.events = events;
     }
 
     /**
@@ -100,6 +104,7 @@ public final class OperationStore {
     }
 
     private void remember(StoredOperation operation) {
+        events.append(Event.Type.OPERATION, operation.name(), operation.summary());
         finished.add(operation);
         if (remembered.incrementAndGet() > MAX_DONE) {
             StoredOperation oldest = finished.poll();

@@ -69,6 +69,16 @@ public final class StoredOperation {
         outcome.complete(new Outcome(null, error));
     }
 
+    /** How it ended, in one line. */
+    String summary() {
+        Outcome end = outcome.getNow(null);
+        String how =
+                end == null
+                        ? "under way"
+                        : end.error() == null ? "done" : "failed: " + end.error().getMessage();
+        return verb + " of " + trustDomain + ": " + how;
+    }
+
     /** The operation as it stands. */
     public Operation toProto() {
         Operation.Builder proto =

@@ -58,6 +58,21 @@ class ErrorMapperTest {
                         "WRONG_STATE",
                         PreconditionFailure.class),
                 Arguments.of(
+                        new Refusal.NotBuilt("a", "reading", TdState.CREATING),
+                        Code.FAILED_PRECONDITION,
+                        "WRONG_STATE",
+                        PreconditionFailure.class),
+                Arguments.of(
+                        new Refusal.BadRange("gpa", "no memory"),
+                        Code.INVALID_ARGUMENT,
+                        "INVALID_REQUEST",
+                        BadRequest.class),
+                Arguments.of(
+                        new Refusal.NotAllowedByTdx("a", "private"),
+                        Code.FAILED_PRECONDITION,
+                        "NOT_ALLOWED_BY_TDX",
+                        PreconditionFailure.class),
+                Arguments.of(
                         new Refusal.NoKeyId(63),
                         Code.RESOURCE_EXHAUSTED,
                         "NO_KEY_ID",

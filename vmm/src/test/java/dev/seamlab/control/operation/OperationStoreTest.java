@@ -10,13 +10,14 @@ import com.google.rpc.Code;
 import dev.seamlab.control.call.ErrorMapper;
 import dev.seamlab.control.call.PageToken;
 import dev.seamlab.control.call.Rejection;
+import dev.seamlab.control.events.EventLog;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 
 class OperationStoreTest {
-    private final OperationStore store = new OperationStore(new ErrorMapper());
+    private final OperationStore store = new OperationStore(new ErrorMapper(), new EventLog(64));
 
     @Test
     void operation_whoseWorkReturns_isDoneWithTheResponse() {

@@ -394,7 +394,10 @@ class ServicesTest {
     void operations_listedWaitedCancelledAndDeleted_behave() {
         Operation create = finish(tds().createTrustDomain(request("op", "idle")));
         assertThat(
-                        ops().listOperations(ListOperationsRequest.getDefaultInstance())
+                        ops().listOperations(
+                                        ListOperationsRequest.newBuilder()
+                                                .setPageSize(1000)
+                                                .build())
                                 .getOperationsList())
                 .contains(create);
         assertThat(
