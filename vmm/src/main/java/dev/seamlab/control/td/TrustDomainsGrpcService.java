@@ -50,6 +50,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     private final ErrorMapper errors;
     private final TrustDomainMapper mapper;
     private final Births births;
+    private final Places places;
     private final OperationStore operations;
     private final RequestIds requestIds;
     private final Watches watches;
@@ -61,6 +62,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
             ErrorMapper errors,
             TrustDomainMapper mapper,
             Births births,
+            Places places,
             OperationStore operations,
             RequestIds requestIds,
             Watches watches,
@@ -70,6 +72,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
         this.errors = errors;
         this.mapper = mapper;
         this.births = births;
+        this.places = places;
         this.operations = operations;
         this.requestIds = requestIds;
         this.watches = watches;
@@ -152,9 +155,11 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
         }
         births.note(id, firmware);
         try {
+            places.take(id, spec.vcpus());
             return operations.start(
                     "create", name, operation -> build(spec, request.getStart(), operation));
         } catch (Rejection tooMany) {
+            places.release(id);
             births.forget(id);
             throw tooMany;
         }
@@ -168,6 +173,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
             built = vmm.create(spec, operation::isCancelRequested);
             exists = built instanceof Outcome.Done;
         } finally {
+            places.release(spec.id()); // from here on the VMM's list has it, or nobody
             if (!exists) {
                 births.forget(spec.id());
             }

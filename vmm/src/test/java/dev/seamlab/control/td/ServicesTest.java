@@ -18,6 +18,7 @@ import com.google.protobuf.util.Durations;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.QuotaFailure;
+import dev.seamlab.control.call.Limits;
 import dev.seamlab.v1.AuditGrpc;
 import dev.seamlab.v1.CreateTrustDomainRequest;
 import dev.seamlab.v1.DeleteTrustDomainRequest;
@@ -52,6 +53,7 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import io.quarkus.test.junit.QuarkusTest;
+import jakarta.inject.Inject;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -71,6 +73,8 @@ class ServicesTest {
 
     @ConfigProperty(name = "quarkus.grpc.server.test-port")
     int port;
+
+    @Inject Limits limits;
 
     private ManagedChannel channel;
     private MemoryReport before;
@@ -366,7 +370,7 @@ class ServicesTest {
     @Test
     void watch_whoseClientHangsUp_givesItsPlaceBack() {
         String name = create("left", FOR_EVER).getName();
-        for (int i = 0; i < 2 * Watches.MAX; i++) {
+        for (int i = 0; i < 2 * limits.watches(); i++) {
             Context.CancellableContext call = Context.current().withCancellation();
             call.run(() ->
                     tds().watchTrustDomain(
