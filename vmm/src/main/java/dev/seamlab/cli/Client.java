@@ -92,6 +92,12 @@ final class Client implements AutoCloseable {
                 .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
     }
 
+    /** For a log that is wanted for so long. */
+    SeamcallsGrpc.SeamcallsBlockingStub seamcallsFor(Duration time) {
+        return SeamcallsGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(time.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
     /** For a log that lasts as long as somebody looks. */
     SeamcallsGrpc.SeamcallsBlockingStub endlessSeamcalls() {
         return SeamcallsGrpc.newBlockingStub(channel).withWaitForReady();

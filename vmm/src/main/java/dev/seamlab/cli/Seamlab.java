@@ -24,6 +24,7 @@ import picocli.CommandLine.Spec;
             HostCommand.class,
             AuditCommand.class,
             SeamcallCommand.class,
+            TraceCommand.class,
             SandboxCommand.class,
             OperationCommand.class,
             ExplainCommand.class,

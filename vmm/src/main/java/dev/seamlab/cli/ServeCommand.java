@@ -23,6 +23,7 @@ import picocli.CommandLine.Option;
             "  seamlab serve",
             "  seamlab serve --profile server-2t-2s --preset merged",
             "  seamlab serve --profile my-host.yaml --grpc-port 9990",
+            "  seamlab serve --leaf-times --otlp http://127.0.0.1:4317 --log json",
             "  seamlab serve --host 0.0.0.0 --tls-cert tls.crt --tls-key tls.key --token-file tokens"
         })
 final class ServeCommand implements Callable<Integer> {
@@ -53,12 +54,15 @@ final class ServeCommand implements Callable<Integer> {
 
     @Mixin private ServeSecurity security;
 
+    @Mixin private ServeObservation observation;
+
     @Override
     public Integer call() {
         security.check(address);
         listen("--grpc-port", grpcPort, Server.GRPC_HOST, Server.GRPC_PORT);
         listen("--http-port", httpPort, Server.HTTP_HOST, Server.HTTP_PORT);
         security.apply(httpPort);
+        observation.apply();
         host.bringUp();
         return Server.run(Serving.class);
     }

@@ -6,6 +6,10 @@ import com.google.rpc.Status;
 import dev.seamlab.control.call.ErrorMapper;
 import dev.seamlab.control.call.Limits;
 import dev.seamlab.control.call.Rejection;
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.StatusCode;
+import io.opentelemetry.api.trace.Tracer;
+import io.opentelemetry.context.Context;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Duration;
@@ -37,6 +41,7 @@ public final class OperationStore {
     static final String PREFIX = "operations/";
 
     private final ErrorMapper errors;
+    private final Tracer tracer;
     private final int maxRunning;
     private final int maxDone;
     private final ConcurrentSkipListMap<String, StoredOperation> byName =
@@ -48,12 +53,13 @@ public final class OperationStore {
     private final AtomicLong serial = new AtomicLong();
 
     @Inject
-    OperationStore(ErrorMapper errors, Limits limits) {
-        this(errors, limits.runningOperations(), limits.keptOperations());
+    OperationStore(ErrorMapper errors, Tracer tracer, Limits limits) {
+        this(errors, tracer, limits.runningOperations(), limits.keptOperations());
     }
 
-    OperationStore(ErrorMapper errors, int maxRunning, int maxDone) {
+    OperationStore(ErrorMapper errors, Tracer tracer, int maxRunning, int maxDone) {
         this.errors = errors;
+        this.tracer = tracer;
         this.maxRunning = maxRunning;
         this.maxDone = maxDone;
     }
@@ -77,7 +83,8 @@ public final class OperationStore {
         }
         StoredOperation operation = create(verb, trustDomain);
         active.add(operation);
-        Thread.ofVirtual().name(operation.name()).start(() -> run(operation, work));
+        Context caller = Context.current(); // the span of the call, where tracing is on
+        Thread.ofVirtual().name(operation.name()).start(() -> run(operation, caller, work));
         return operation;
     }
 
@@ -150,7 +157,14 @@ public final class OperationStore {
     }
 
     @SuppressWarnings("CatchingUnchecked") // Whatever happens, the operation has to end.
-    private void run(StoredOperation operation, Function<StoredOperation, Message> work) {
+    private void run(
+            StoredOperation operation, Context caller, Function<StoredOperation, Message> work) {
+        Span span =
+                tracer.spanBuilder("operation " + operation.verb())
+                        .setParent(caller)
+                        .setAttribute("seamlab.operation", operation.name())
+                        .setAttribute("seamlab.td", operation.trustDomain())
+                        .startSpan();
         MDC.put("operation", operation.name());
         MDC.put("td", operation.trustDomain());
         LOG.debug("Begins");
@@ -160,9 +174,11 @@ public final class OperationStore {
             operation.succeed(response);
         } catch (Throwable e) {
             Status error = errors.toStatus(e);
-            LOG.infof("Failed: %s", error.getMessage());
+            LOG.infof("%s failed: %s", operation.name(), error.getMessage());
+            span.setStatus(StatusCode.ERROR, error.getMessage());
             operation.fail(error);
         } finally {
+            span.end();
             running.decrementAndGet();
             active.remove(operation);
             remember(operation);

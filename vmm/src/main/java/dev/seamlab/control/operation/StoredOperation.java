@@ -34,6 +34,11 @@ public final class StoredOperation {
         return name;
     }
 
+    /** What is done. */
+    String verb() {
+        return verb;
+    }
+
     /** Resource name of the trust domain that it is about. */
     String trustDomain() {
         return trustDomain;

@@ -10,6 +10,7 @@ import com.google.rpc.Code;
 import dev.seamlab.control.call.ErrorMapper;
 import dev.seamlab.control.call.PageToken;
 import dev.seamlab.control.call.Rejection;
+import io.opentelemetry.api.trace.TracerProvider;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,7 +22,8 @@ class OperationStoreTest {
     private static final int MAX_DONE = 16;
 
     private final OperationStore store =
-            new OperationStore(new ErrorMapper(), MAX_RUNNING, MAX_DONE);
+            new OperationStore(
+                    new ErrorMapper(), TracerProvider.noop().get("test"), MAX_RUNNING, MAX_DONE);
 
     @Test
     void operation_whoseWorkReturns_isDoneWithTheResponse() {
