@@ -44,7 +44,7 @@ async function finished(operation) {
   while (!operation.done) {
     operation = await call(clients.operations, "WaitOperation", { name: operation.name });
   }
-  assert.equal(operation.error, null, operation.error?.message);
+  assert.ok(!operation.error, operation.error?.message);
   return operation;
 }
 
