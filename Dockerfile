@@ -20,5 +20,6 @@ USER 10001:10001
 # gRPC; metrics over HTTP.
 EXPOSE 9870 9871
 ENTRYPOINT ["java", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-jar", "quarkus-run.jar"]
-# Inside a container, "only this host" would be nobody. Other commands work too: docker run --rm seamlab demo
-CMD ["serve", "--host=0.0.0.0"]
+# Inside a container, "only this host" would be nobody; who reaches the port is decided where it is published (or by
+# --tls-cert, --tls-key and --token-file instead of --insecure). Other commands work too: docker run --rm seamlab demo
+CMD ["serve", "--host=0.0.0.0", "--insecure"]

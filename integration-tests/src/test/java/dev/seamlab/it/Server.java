@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.it;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.google.longrunning.Operation;
@@ -19,12 +20,16 @@ import dev.seamlab.v1.SeamcallsGrpc;
 import dev.seamlab.v1.StopTrustDomainRequest;
 import dev.seamlab.v1.TrustDomain;
 import dev.seamlab.v1.TrustDomainsGrpc;
+import io.grpc.ChannelCredentials;
+import io.grpc.ClientInterceptor;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
+import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -45,19 +50,35 @@ final class Server implements AutoCloseable {
     private final int httpPort;
     private final ManagedChannel channel;
 
-    private Server(Process process, Path log, int grpcPort, int httpPort) {
+    private Server(
+            Process process,
+            Path log,
+            int grpcPort,
+            int httpPort,
+            ChannelCredentials credentials,
+            String token) {
         this.process = process;
         this.log = log;
         this.grpcPort = grpcPort;
         this.httpPort = httpPort;
         this.channel =
-                Grpc.newChannelBuilder("127.0.0.1:" + grpcPort, InsecureChannelCredentials.create())
+                Grpc.newChannelBuilder("127.0.0.1:" + grpcPort, credentials)
+                        .intercept(bearer(token))
                         .maxInboundMessageSize(MAX_MESSAGE_BYTES)
                         .build();
     }
 
     /** Starts a server on loopback and waits until it says that it serves. */
     static Server start(String... arguments) {
+        return start(InsecureChannelCredentials.create(), "", arguments);
+    }
+
+    /**
+     * As {@link #start(String...)}, for a server that does not let everybody in.
+     *
+     * @param token of the client; empty for none
+     */
+    static Server start(ChannelCredentials credentials, String token, String... arguments) {
         try {
             int grpcPort = Application.freePort();
             int httpPort = Application.freePort();
@@ -71,12 +92,53 @@ final class Server implements AutoCloseable {
                             .redirectErrorStream(true)
                             .redirectOutput(log.toFile())
                             .start();
-            Server server = new Server(process, log, grpcPort, httpPort);
+            Server server = new Server(process, log, grpcPort, httpPort, credentials, token);
             await().atMost(START).until(server::serves);
             return server;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    private static ClientInterceptor bearer(String token) {
+        Metadata headers = new Metadata();
+        if (!token.isEmpty()) {
+            headers.put(
+                    Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER),
+                    "Bearer " + token);
+        }
+        return MetadataUtils.newAttachHeadersInterceptor(headers);
+    }
+
+    /** Asks the process to end, as an init system would, and does not wait. */
+    void terminate() {
+        process.destroy();
+    }
+
+    /** Waits until the process has ended; what it printed can be read then. */
+    void awaitEnd() {
+        try {
+            assertThat(process.waitFor(60, TimeUnit.SECONDS)).as(this::log).isTrue();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError("interrupted", e);
+        }
+    }
+
+    /** Ends the process as a power cut would. */
+    void kill() {
+        process.destroyForcibly();
+        try {
+            process.waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError("interrupted", e);
+        }
+    }
+
+    /** The connection, for stubs that are not here. */
+    ManagedChannel channel() {
+        return channel;
     }
 
     private boolean serves() {

@@ -16,8 +16,13 @@ import dev.seamlab.v1.MemoryGrpc;
 import dev.seamlab.v1.PamtGrpc;
 import dev.seamlab.v1.SeamcallsGrpc;
 import dev.seamlab.v1.TrustDomainsGrpc;
+import io.grpc.ChannelCredentials;
+import io.grpc.ClientInterceptor;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
-import io.grpc.ManagedChannelBuilder;
+import io.grpc.Metadata;
+import io.grpc.stub.MetadataUtils;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -33,13 +38,32 @@ final class Client implements AutoCloseable {
     private final ManagedChannel channel;
     private final Duration timeout;
 
-    Client(String target, Duration timeout) {
+    /**
+     * @param target host and port
+     * @param credentials what the connection stands on
+     * @param bearer who this is
+     * @param timeout of one answer
+     */
+    Client(
+            String target,
+            ChannelCredentials credentials,
+            ClientInterceptor bearer,
+            Duration timeout) {
         this.channel =
-                ManagedChannelBuilder.forTarget(target)
-                        .usePlaintext()
+                Grpc.newChannelBuilder(target, credentials)
+                        .intercept(bearer)
                         .maxInboundMessageSize(MAX_MESSAGE)
                         .build();
         this.timeout = timeout;
+    }
+
+    /** A connection to a server on this machine that lets everybody in. */
+    static Client plain(String target, Duration timeout) {
+        return new Client(
+                target,
+                InsecureChannelCredentials.create(),
+                MetadataUtils.newAttachHeadersInterceptor(new Metadata()),
+                timeout);
     }
 
     TrustDomainsGrpc.TrustDomainsBlockingStub trustDomains() {
@@ -94,6 +118,12 @@ final class Client implements AutoCloseable {
     SeamcallsGrpc.SeamcallsBlockingStub seamcalls() {
         return SeamcallsGrpc.newBlockingStub(channel)
                 .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /** For a log that is wanted for so long. */
+    SeamcallsGrpc.SeamcallsBlockingStub seamcallsFor(Duration time) {
+        return SeamcallsGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(time.toNanos(), TimeUnit.NANOSECONDS);
     }
 
     /** For a log that lasts as long as somebody looks. */

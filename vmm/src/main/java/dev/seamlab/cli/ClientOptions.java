@@ -18,6 +18,7 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -68,10 +69,16 @@ final class ClientOptions {
             description = "How long to wait for one answer (default: ${DEFAULT-VALUE}).")
     private int timeoutSeconds;
 
+    @Mixin private Security security;
+
     /** Opens the connection. */
     Client connect() {
         GRPC_LOG.setLevel(Level.SEVERE);
-        return new Client(server, Duration.ofSeconds(timeoutSeconds));
+        return new Client(
+                server,
+                security.credentials(),
+                security.bearer(),
+                Duration.ofSeconds(timeoutSeconds));
     }
 
     /** Whether whole messages are wanted, for {@link #print}, not tables. */

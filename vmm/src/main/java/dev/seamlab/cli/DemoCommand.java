@@ -75,7 +75,7 @@ final class DemoCommand implements Callable<Integer> {
                     "127.0.0.1:"
                             + ConfigProvider.getConfig().getValue(Server.GRPC_PORT, Integer.class);
             int exitCode;
-            try (Client client = new Client(target, Duration.ofSeconds(60))) {
+            try (Client client = Client.plain(target, Duration.ofSeconds(60))) {
                 exitCode = new Demo(client, target, todo.firmware(), todo.out()).run();
             } catch (RuntimeException e) {
                 CommandFailure failure = Failures.of(e);

@@ -10,6 +10,7 @@ import dev.seamlab.control.host.BadSettingException;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import java.util.stream.Collectors;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 
@@ -57,12 +58,23 @@ final class Failures {
     private static String withoutDetails(io.grpc.Status status) {
         return switch (status.getCode()) {
             case UNAVAILABLE ->
-                    "cannot reach the server: start one with `seamlab serve`, or name another with"
-                            + " --server HOST:PORT";
+                    "cannot reach the server: start one with `seamlab serve`, name another with"
+                            + " --server HOST:PORT, or mend --tls, --ca, --cert and --key"
+                            + because(status);
             case DEADLINE_EXCEEDED ->
                     "the server did not answer in time: try again, or allow more with --timeout";
             default -> status.getCode() + ": " + status.getDescription();
         };
+    }
+
+    /** What TLS has to say, which is never in the description. */
+    private static String because(io.grpc.Status status) {
+        for (Throwable cause = status.getCause(); cause != null; cause = cause.getCause()) {
+            if (cause instanceof SSLException) {
+                return " (" + cause.getMessage() + ")";
+            }
+        }
+        return "";
     }
 
     private static String line(Status status) {

@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
             EventsCommand.class,
             AuditCommand.class,
             SeamcallCommand.class,
+            TraceCommand.class,
             SandboxCommand.class,
             OperationCommand.class,
             ExplainCommand.class,

@@ -22,7 +22,9 @@ import picocli.CommandLine.Option;
             "Examples:",
             "  seamlab serve",
             "  seamlab serve --profile server-2t-2s --preset merged",
-            "  seamlab serve --profile my-host.yaml --grpc-port 9990"
+            "  seamlab serve --profile my-host.yaml --grpc-port 9990",
+            "  seamlab serve --leaf-times --otlp http://127.0.0.1:4317 --log json",
+            "  seamlab serve --host 0.0.0.0 --tls-cert tls.crt --tls-key tls.key --token-file tokens"
         })
 final class ServeCommand implements Callable<Integer> {
     @Mixin private HostOptions host;
@@ -46,14 +48,21 @@ final class ServeCommand implements Callable<Integer> {
             paramLabel = "ADDRESS",
             defaultValue = "127.0.0.1",
             description =
-                    "Address to listen on (default: 127.0.0.1). The API has no access control:"
-                            + " open it to networks that you trust.")
+                    "Address to listen on (default: 127.0.0.1). Beyond loopback it wants"
+                            + " --tls-cert and --token-file, or --insecure.")
     private String address;
+
+    @Mixin private ServeSecurity security;
+
+    @Mixin private ServeObservation observation;
 
     @Override
     public Integer call() {
+        security.check(address);
         listen("--grpc-port", grpcPort, Server.GRPC_HOST, Server.GRPC_PORT);
         listen("--http-port", httpPort, Server.HTTP_HOST, Server.HTTP_PORT);
+        security.apply(httpPort);
+        observation.apply();
         host.bringUp();
         return Server.run(Serving.class);
     }
@@ -77,9 +86,10 @@ final class ServeCommand implements Callable<Integer> {
         public int run(String... args) {
             var config = ConfigProvider.getConfig();
             LOG.infof(
-                    "Serving gRPC on %s:%s, metrics on http://%s:%s/q/metrics",
+                    "Serving gRPC on %s:%s, metrics on %s://%s:%s/q/metrics",
                     config.getValue(Server.GRPC_HOST, String.class),
                     config.getValue(Server.GRPC_PORT, String.class),
+                    ServeSecurity.scheme(),
                     config.getValue(Server.HTTP_HOST, String.class),
                     config.getValue(Server.HTTP_PORT, String.class));
             Quarkus.waitForExit();

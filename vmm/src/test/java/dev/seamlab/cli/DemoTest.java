@@ -19,7 +19,7 @@ class DemoTest {
     @Test
     void demo_againstAServer_tellsTheStoryAndGivesEverythingBack() {
         StringWriter out = new StringWriter();
-        try (Client client = new Client("127.0.0.1:" + port, Duration.ofSeconds(30))) {
+        try (Client client = Client.plain("127.0.0.1:" + port, Duration.ofSeconds(30))) {
             int exitCode = new Demo(client, "here", ByteString.EMPTY, new PrintWriter(out)).run();
             assertThat(exitCode).as(out.toString()).isEqualTo(ExitCodes.OK);
         }

@@ -5,7 +5,7 @@ package dev.seamlab.control.host;
 public final class BadSettingException extends IllegalArgumentException {
     private static final long serialVersionUID = 1L;
 
-    BadSettingException(String setting, String problem) {
+    public BadSettingException(String setting, String problem) {
         super(setting + ": " + problem);
     }
 }

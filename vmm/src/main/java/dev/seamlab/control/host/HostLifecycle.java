@@ -5,6 +5,7 @@ import dev.seamlab.control.call.Drain;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.events.EventLog;
 import dev.seamlab.control.events.TdEvents;
+import dev.seamlab.control.operation.OperationStore;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.v1.AuditReport;
 import dev.seamlab.v1.Event;
@@ -12,6 +13,8 @@ import dev.seamlab.v1.HostCpu;
 import dev.seamlab.vmm.Finding;
 import dev.seamlab.vmm.TdState;
 import dev.seamlab.vmm.Vmm;
+import grpc.health.v1.HealthOuterClass.HealthCheckResponse.ServingStatus;
+import io.quarkus.grpc.runtime.health.GrpcHealthStorage;
 import io.quarkus.runtime.PreventFurtherStepsException;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.Startup;
@@ -138,12 +141,30 @@ public class HostLifecycle {
         };
     }
 
-    public void stop(@Observes ShutdownEvent event, Drain drain) {
+    /**
+     * The way out: say so (health is NOT_SERVING, new calls are refused, streams end), let running
+     * operations finish or cancel them, tear down what is left, and report.
+     */
+    public void stop(
+            @Observes ShutdownEvent event,
+            Drain drain,
+            GrpcHealthStorage health,
+            OperationStore operations,
+            ShutdownSettings settings) {
         if (closed) {
             return;
         }
         closed = true;
+        health.getStatuses()
+                .keySet()
+                .forEach(service -> health.setStatus(service, ServingStatus.NOT_SERVING));
         drain.begin();
+        OperationStore.Ending ending = operations.drain(settings.grace());
+        if (ending.finished() + ending.cancelled() + ending.stuck() > 0) {
+            LOG.infof(
+                    "Of the operations under way, %d finished, %d were cancelled and %d did not end",
+                    ending.finished(), ending.cancelled(), ending.stuck());
+        }
         int trustDomains = vmm.list().size();
         vmm.close();
         List<Finding> findings = vmm.audit();

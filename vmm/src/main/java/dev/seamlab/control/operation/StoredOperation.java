@@ -34,6 +34,16 @@ public final class StoredOperation {
         return name;
     }
 
+    /** What is done. */
+    String verb() {
+        return verb;
+    }
+
+    /** Resource name of the trust domain that it is about. */
+    String trustDomain() {
+        return trustDomain;
+    }
+
     /** Completes, without a value that matters, when the operation is done. */
     public CompletableFuture<?> done() {
         return outcome;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.control.seamcall;
 
+import dev.seamlab.control.call.Limits;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.machine.profile.BuiltInProfiles;
 import dev.seamlab.machine.profile.MachineProfile;
@@ -19,9 +20,6 @@ import org.jspecify.annotations.Nullable;
 /** The machines that raw calls can be for: the server's host, and sandboxes. */
 @Singleton
 final class Sandboxes {
-    /** Sandboxes at once; further ones are refused. */
-    static final int MAX = 8;
-
     /** Pages that may have contents in a sandbox: 256 MiB. */
     private static final long SANDBOX_PAGES = 64 << 10;
 
@@ -30,9 +28,11 @@ final class Sandboxes {
 
     private final RawTarget host;
     private final Map<String, RawTarget> sandboxes = new ConcurrentHashMap<>();
+    private final int max;
     private final AtomicInteger places = new AtomicInteger();
 
-    Sandboxes(Vmm vmm) {
+    Sandboxes(Vmm vmm, Limits limits) {
+        this.max = limits.sandboxes();
         this.host = new RawTarget("", vmm.raw(), HOST_PAGES);
     }
 
@@ -69,12 +69,12 @@ final class Sandboxes {
         if (sandboxes.containsKey(name)) {
             throw Rejection.alreadyExists(SandboxName.TYPE, name);
         }
-        if (places.incrementAndGet() > MAX) {
+        if (places.incrementAndGet() > max) {
             places.decrementAndGet();
             throw Rejection.exhausted(
                     "TOO_MANY_SANDBOXES",
                     "sandboxes",
-                    MAX + " sandboxes are on: delete one and try again");
+                    max + " sandboxes are on: delete one and try again");
         }
         RawTarget made =
                 new RawTarget(

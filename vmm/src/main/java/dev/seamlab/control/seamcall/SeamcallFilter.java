@@ -82,7 +82,7 @@ final class SeamcallFilter {
     }
 
     /** The TDR that a call names, without the flags and KeyID bits beside it; 0 where none. */
-    private static long tdrOf(int number, Registers in) {
+    static long tdrOf(int number, Registers in) {
         @Nullable Leaf leaf = Leaf.of(number);
         int register = leaf == null ? LeafGuide.NO_TDR : LeafGuide.get().tdrRegister(leaf);
         return register == LeafGuide.NO_TDR ? 0 : in.get(register) & 0x000F_FFFF_FFFF_F000L;

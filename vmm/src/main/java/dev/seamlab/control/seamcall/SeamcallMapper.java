@@ -85,6 +85,7 @@ public final class SeamcallMapper {
                 .setInput(toProto(input))
                 .setOutput(toProto(output))
                 .setStatusName(code == null ? "" : code.name())
+                .setTdrHpa(SeamcallFilter.tdrOf(number, input))
                 .build();
     }
 

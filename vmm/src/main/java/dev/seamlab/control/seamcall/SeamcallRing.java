@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.LongAdder;
  * writer then makes it one more, which lets the reader at it; the reader makes it the position of
  * the next round.
  */
-final class SeamcallRing {
+final class SeamcallRing implements SeamcallSink {
     /** Calls that fit, a power of two. */
     static final int SLOTS = 1024;
 
@@ -55,8 +55,9 @@ final class SeamcallRing {
         }
     }
 
-    /** A call is over. Any thread. */
-    void offer(int cpu, Registers in, Registers out, long began, long ended) {
+    /** Any thread. */
+    @Override
+    public void offer(int cpu, Registers in, Registers out, long began, long ended) {
         if (!filter.shows(in, out.rax())) {
             return;
         }

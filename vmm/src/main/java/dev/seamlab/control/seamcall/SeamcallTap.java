@@ -14,30 +14,30 @@ import java.util.List;
  * somebody watches; otherwise there is nothing there that could cost.
  */
 final class SeamcallTap {
-    private static final SeamcallRing[] NOBODY = {};
+    private static final SeamcallSink[] NOBODY = {};
 
     private final Machine machine;
-    private volatile SeamcallRing[] watching = NOBODY; // written under this
+    private volatile SeamcallSink[] watching = NOBODY; // written under this
     private volatile boolean ended;
 
     SeamcallTap(Machine machine) {
         this.machine = machine;
     }
 
-    /** Fills a ring from now on. */
-    synchronized void add(SeamcallRing ring) {
-        List<SeamcallRing> more = new ArrayList<>(List.of(watching));
-        more.add(ring);
+    /** Tells a sink from now on. */
+    synchronized void add(SeamcallSink sink) {
+        List<SeamcallSink> more = new ArrayList<>(List.of(watching));
+        more.add(sink);
         watching = more.toArray(NOBODY);
         if (more.size() == 1) {
             machine.observe(Observer::new);
         }
     }
 
-    /** Fills a ring no more. */
-    synchronized void remove(SeamcallRing ring) {
-        List<SeamcallRing> fewer = new ArrayList<>(List.of(watching));
-        fewer.remove(ring);
+    /** Tells a sink no more. */
+    synchronized void remove(SeamcallSink sink) {
+        List<SeamcallSink> fewer = new ArrayList<>(List.of(watching));
+        fewer.remove(sink);
         watching = fewer.toArray(NOBODY);
         if (fewer.isEmpty()) {
             machine.observe(null);
@@ -76,8 +76,8 @@ final class SeamcallTap {
             long began = Waits.nanoTime();
             long status = module.call(cpu, regs);
             long ended = Waits.nanoTime();
-            for (SeamcallRing ring : watching) {
-                ring.offer(cpu.index(), in, regs, began, ended);
+            for (SeamcallSink sink : watching) {
+                sink.offer(cpu.index(), in, regs, began, ended);
             }
             return status;
         }

@@ -2,6 +2,7 @@
 package dev.seamlab.control.seamcall;
 
 import dev.seamlab.control.call.Drain;
+import dev.seamlab.control.call.Limits;
 import dev.seamlab.control.call.Outlet;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.machine.sched.Waits;
@@ -20,9 +21,6 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 @Singleton
 final class SeamcallWatches {
-    /** Logs at once; each costs a ring, and a copy for every SEAMCALL. */
-    static final int MAX = 16;
-
     /** Calls in one message. */
     private static final int BATCH = 128;
 
@@ -31,9 +29,11 @@ final class SeamcallWatches {
 
     private final AtomicInteger open = new AtomicInteger();
     private final Drain drain;
+    private final int max;
 
-    SeamcallWatches(Drain drain) {
+    SeamcallWatches(Drain drain, Limits limits) {
         this.drain = drain;
+        this.max = limits.seamcallWatches();
     }
 
     /** Follows the SEAMCALLs of a machine until the client, the machine or the server goes. */
@@ -42,12 +42,12 @@ final class SeamcallWatches {
             WatchSeamcallsRequest request,
             StreamObserver<WatchSeamcallsResponse> out) {
         SeamcallRing ring = new SeamcallRing(SeamcallFilter.of(request));
-        if (open.incrementAndGet() > MAX) {
+        if (open.incrementAndGet() > max) {
             open.decrementAndGet();
             throw Rejection.exhausted(
                     "TOO_MANY_WATCHES",
                     "seamcallLogs",
-                    MAX + " SEAMCALL logs are open: close one and try again");
+                    max + " SEAMCALL logs are open: close one and try again");
         }
         Outlet<WatchSeamcallsResponse> outlet =
                 new Outlet<>(

@@ -56,6 +56,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     private final ErrorMapper errors;
     private final TrustDomainMapper mapper;
     private final Births births;
+    private final Places places;
     private final OperationStore operations;
     private final RequestIds requestIds;
     private final Watches watches;
@@ -67,6 +68,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
             ErrorMapper errors,
             TrustDomainMapper mapper,
             Births births,
+            Places places,
             OperationStore operations,
             RequestIds requestIds,
             Watches watches,
@@ -76,6 +78,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
         this.errors = errors;
         this.mapper = mapper;
         this.births = births;
+        this.places = places;
         this.operations = operations;
         this.requestIds = requestIds;
         this.watches = watches;
@@ -205,9 +208,11 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
         }
         births.note(id, firmware, Notes.of(request.getTrustDomain()));
         try {
+            places.take(id, spec.vcpus());
             return operations.start(
                     "create", name, operation -> build(spec, request.getStart(), operation));
         } catch (Rejection tooMany) {
+            places.release(id);
             births.forget(id);
             throw tooMany;
         }
@@ -221,6 +226,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
             built = vmm.create(spec, operation::isCancelRequested);
             exists = built instanceof Outcome.Done;
         } finally {
+            places.release(spec.id()); // from here on the VMM's list has it, or nobody
             if (!exists) {
                 births.forget(spec.id());
             }

@@ -2,6 +2,7 @@
 package dev.seamlab.control.td;
 
 import dev.seamlab.control.call.Drain;
+import dev.seamlab.control.call.Limits;
 import dev.seamlab.control.call.Outlet;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.call.TrustDomainName;
@@ -33,9 +34,6 @@ import org.jspecify.annotations.Nullable;
  */
 @Singleton
 final class Watches {
-    /** Streams at once; further ones are refused. */
-    static final int MAX = 256;
-
     /** Progress alone is told no more often than this; a change of state at once. */
     private static final Duration PACE = Duration.ofMillis(50);
 
@@ -46,13 +44,15 @@ final class Watches {
     private final Births births;
     private final TrustDomainMapper mapper;
     private final Drain drain;
+    private final int max;
     private final AtomicInteger open = new AtomicInteger();
 
-    Watches(Vmm vmm, Births births, TrustDomainMapper mapper, Drain drain) {
+    Watches(Vmm vmm, Births births, TrustDomainMapper mapper, Drain drain, Limits limits) {
         this.vmm = vmm;
         this.births = births;
         this.mapper = mapper;
         this.drain = drain;
+        this.max = limits.watches();
     }
 
     /** Streams and waits that are open now. */
@@ -224,12 +224,12 @@ final class Watches {
     }
 
     private void count() {
-        if (open.incrementAndGet() > MAX) {
+        if (open.incrementAndGet() > max) {
             open.decrementAndGet();
             throw Rejection.exhausted(
                     "TOO_MANY_WATCHES",
                     "watches",
-                    MAX + " watches are open: close one and try again");
+                    max + " watches are open: close one and try again");
         }
     }
 

@@ -11,13 +11,20 @@ import dev.seamlab.control.call.ErrorMapper;
 import dev.seamlab.control.call.PageToken;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.events.EventLog;
+import io.opentelemetry.api.trace.TracerProvider;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 
 class OperationStoreTest {
-    private final OperationStore store = new OperationStore(new ErrorMapper(), new EventLog(64));
+    private static final int MAX_RUNNING = 8;
+    private static final int MAX_DONE = 16;
+
+    private final OperationStore store =
+            new OperationStore(
+                    new ErrorMapper(), new EventLog(64), TracerProvider.noop().get("test"), MAX_RUNNING, MAX_DONE);
 
     @Test
     void operation_whoseWorkReturns_isDoneWithTheResponse() {
@@ -70,7 +77,7 @@ class OperationStoreTest {
     void start_whenTooManyRun_isRefusedUntilOneEnds() {
         CountDownLatch go = new CountDownLatch(1);
         List<StoredOperation> running = new ArrayList<>();
-        for (int i = 0; i < OperationStore.MAX_RUNNING; i++) {
+        for (int i = 0; i < MAX_RUNNING; i++) {
             running.add(
                     store.start(
                             "create",
@@ -91,12 +98,12 @@ class OperationStoreTest {
     void finishedOperations_beyondTheBound_areForgottenOldestFirst() {
         StoredOperation first = store.done("create", "x", Empty.getDefaultInstance());
         StoredOperation last = first;
-        for (int i = 0; i < OperationStore.MAX_DONE; i++) {
+        for (int i = 0; i < MAX_DONE; i++) {
             last = store.done("create", "x", Empty.getDefaultInstance());
         }
         assertThat(store.find(first.name())).isNull();
         assertThat(store.find(last.name())).isSameAs(last);
-        assertThat(store.after("", Integer.MAX_VALUE)).hasSize(OperationStore.MAX_DONE);
+        assertThat(store.after("", Integer.MAX_VALUE)).hasSize(MAX_DONE);
     }
 
     @Test
@@ -122,6 +129,45 @@ class OperationStoreTest {
         assertThatThrownBy(() -> PageToken.read(token, "")).isInstanceOf(Rejection.class);
         assertThatThrownBy(() -> PageToken.read("%%%", "")).isInstanceOf(Rejection.class);
         assertThatThrownBy(() -> PageToken.read("AAAA", "")).isInstanceOf(Rejection.class);
+    }
+
+    @Test
+    void drain_waitsForOperationsThatFinish() {
+        CountDownLatch go = new CountDownLatch(1);
+        store.start(
+                "create",
+                "x",
+                o -> {
+                    await(go);
+                    return Empty.getDefaultInstance();
+                });
+        go.countDown();
+        assertThat(store.drain(Duration.ofSeconds(30)))
+                .satisfies(ending -> assertThat(ending.cancelled() + ending.stuck()).isZero());
+    }
+
+    @Test
+    void drain_cancelsWhatDoesNotFinish_andCountsWhatDoesNotEndEvenThen() {
+        CountDownLatch never = new CountDownLatch(1);
+        store.start(
+                "create",
+                "heeds",
+                o -> {
+                    while (!o.isCancelRequested()) {
+                        Thread.onSpinWait();
+                    }
+                    throw Rejection.of(Code.CANCELLED, "CANCELLED", "as asked", java.util.Map.of());
+                });
+        store.start(
+                "create",
+                "does not",
+                o -> {
+                    await(never);
+                    return Empty.getDefaultInstance();
+                });
+        assertThat(store.drain(Duration.ofMillis(200)))
+                .isEqualTo(new OperationStore.Ending(0, 1, 1));
+        never.countDown();
     }
 
     private static void await(CountDownLatch latch) {

@@ -11,6 +11,7 @@ import com.google.protobuf.Any;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.BadRequest;
+import dev.seamlab.control.call.Limits;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.StatusCode;
 import dev.seamlab.v1.AuditGrpc;
@@ -46,6 +47,7 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.StreamObserver;
 import io.quarkus.test.junit.QuarkusTest;
+import jakarta.inject.Inject;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -65,6 +67,8 @@ class SeamcallsServiceTest {
 
     @ConfigProperty(name = "quarkus.grpc.server.test-port")
     int port;
+
+    @Inject Limits limits;
 
     private ManagedChannel channel;
 
@@ -140,7 +144,7 @@ class SeamcallsServiceTest {
 
     @Test
     void sandbox_beyondTheLimit_isRefusedUntilOneGoes() {
-        for (int i = 0; i < Sandboxes.MAX; i++) {
+        for (int i = 0; i < limits.sandboxes(); i++) {
             create("s" + i);
         }
         assertThat(failure(() -> create("more")).getStatus().getCode())

@@ -20,6 +20,7 @@ import com.google.protobuf.util.Durations;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.QuotaFailure;
+import dev.seamlab.control.call.Limits;
 import dev.seamlab.v1.AuditGrpc;
 import dev.seamlab.v1.AuditReport;
 import dev.seamlab.v1.CreateTrustDomainRequest;
@@ -84,6 +85,7 @@ class ServicesTest {
     int port;
 
     @Inject Watches watches;
+    @Inject Limits limits;
 
     private ManagedChannel channel;
     private MemoryReport before;
@@ -380,7 +382,7 @@ class ServicesTest {
     @Test
     void watch_whoseClientHangsUp_givesItsPlaceBack() {
         String name = create("left", FOR_EVER).getName();
-        for (int i = 0; i < 2 * Watches.MAX; i++) {
+        for (int i = 0; i < 2 * limits.watches(); i++) {
             Context.CancellableContext call = Context.current().withCancellation();
             call.run(() ->
                     tds().watchTrustDomain(
