@@ -32,6 +32,11 @@ class Mutant implements PamtBacking {
     }
 
     @Override
+    public final Lock lock() {
+        return lock;
+    }
+
+    @Override
     public int get(HostCpu cpu, long pfn, PairSource pairs) {
         if (counts.incNotZero(pfn)) {
             return Errno.OK;
