@@ -2,7 +2,6 @@
 package dev.seamlab.check;
 
 import dev.seamlab.machine.sched.SteppedRun;
-import java.io.File;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -10,9 +9,12 @@ import java.util.List;
 /**
  * Starts a JVM whose wiring is the stepped one. The wiring of a JVM stands from its start, because
  * behind a static final field it costs nothing, so a check runs in a JVM of its own: that of {@code
- * seamlab check}, and one day a child of the server's for its Checks service.
+ * seamlab check}, or a child of the server's for its Checks service.
  */
 public final class CheckJvm {
+    /** By name, because arrows go down: the command stands above. */
+    private static final String MAIN = "dev.seamlab.cli.Seamlab";
+
     private CheckJvm() {}
 
     /** Whether this JVM can run checks. */
@@ -34,12 +36,24 @@ public final class CheckJvm {
     /**
      * Runs the same command line again in such a JVM, with this one's input and output.
      *
-     * @param mainClass used where the class path is not one jar that names its own
      * @return exit code of the child
      * @throws IllegalStateException where this is no JVM that could be started again
      */
-    public static int again(String mainClass, List<String> arguments)
-            throws IOException, InterruptedException {
+    public static int again(List<String> arguments) throws IOException, InterruptedException {
+        Process child = new ProcessBuilder(command(arguments)).inheritIO().start();
+        try {
+            return child.waitFor();
+        } finally {
+            child.destroy();
+        }
+    }
+
+    /**
+     * A command line of {@code seamlab} in such a JVM.
+     *
+     * @throws IllegalStateException where this is no JVM that could be started again
+     */
+    public static List<String> command(List<String> arguments) {
         String java = System.getProperty("java.home");
         String classPath = System.getProperty("java.class.path");
         if (java == null || classPath == null || classPath.isEmpty()) {
@@ -49,20 +63,16 @@ public final class CheckJvm {
         List<String> command = new ArrayList<>();
         command.add(java + "/bin/java");
         command.addAll(flags());
-        if (classPath.endsWith(".jar") && !classPath.contains(File.pathSeparator)) {
+        if (ClassLoader.getSystemResource(MAIN.replace('.', '/') + ".class") == null) {
+            // The application's own loader finds our classes, so its jar must start itself.
             command.add("-jar");
             command.add(classPath);
         } else {
             command.add("-cp");
             command.add(classPath);
-            command.add(mainClass);
+            command.add(MAIN);
         }
         command.addAll(arguments);
-        Process child = new ProcessBuilder(command).inheritIO().start();
-        try {
-            return child.waitFor();
-        } finally {
-            child.destroy();
-        }
+        return command;
     }
 }

@@ -134,7 +134,7 @@ final class CheckCommand implements Callable<Integer> {
             List<String> line = spec.commandLine().getParseResult().originalArgs();
             List<String> again = new ArrayList<>(List.of("check"));
             again.addAll(line);
-            return CheckJvm.again(Seamlab.class.getName(), again);
+            return CheckJvm.again(again);
         }
         Program threads = input("PROGRAM", () -> Scenario.program(program));
         List<Variant> chosen = new ArrayList<>();

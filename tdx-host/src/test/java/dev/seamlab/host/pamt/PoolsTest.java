@@ -3,9 +3,17 @@ package dev.seamlab.host.pamt;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.seamlab.host.HostAuditor;
+import dev.seamlab.host.Hosts;
+import dev.seamlab.host.Preset;
+import dev.seamlab.host.ScriptedSeam;
+import dev.seamlab.host.TdxHost;
+import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.kernel.Errno;
+import dev.seamlab.host.kernel.KernelLog;
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.PhysicalMemory;
 import dev.seamlab.machine.profile.AddressRange;
 import java.util.List;
@@ -90,5 +98,52 @@ class PoolsTest {
             assertThat(cache.takeSeptPage()).isNotEqualTo(PageAllocator.NONE);
         }
         assertThat(cache.takeSeptPage()).isEqualTo(PageAllocator.NONE);
+    }
+
+    @Test
+    void septPages_fromThePoolAndFromTheFallback_areTheAllocatorsPages() {
+        MixedPool pool = new MixedPool(pages, 0, false);
+        pool.topUp(1);
+        long pooled = pool.takeSeptPage();
+        long fallback = pool.takeSeptPage();
+        assertThat(pages.usedPages(PageUse.SEPT)).isEqualTo(2);
+        pages.free(pooled, PageUse.SEPT);
+        pages.free(fallback, PageUse.SEPT);
+        assertThat(pages.freePages()).isEqualTo(pages.totalPages());
+    }
+
+    @Test
+    void topUp_onACpu_memoryRunsOut_isEnomemAndTheRestStaysInThePool() throws Exception {
+        Machine machine = new Machine(Hosts.small());
+        ScriptedSeam.loadInto(machine);
+        TdxHost host = TdxHost.bringUp(machine, Preset.V4.policy(), KernelLog.SILENT);
+        HostCpu cpu = host.cpus().claim(0);
+        for (int allowed = 0; allowed < 15; allowed++) {
+            for (FaultPool pool :
+                    List.of(
+                            new MixedPool(host.pages(), 0, true),
+                            new PairCache(host.pages(), 0, true))) {
+                int[] left = {allowed};
+                host.pages().setGate((use, count) -> left[0]-- > 0);
+                assertThat(pool.topUp(cpu, 5)).as("%s allowed", allowed).isEqualTo(Errno.ENOMEM);
+                assertThat(pool.held()).isEqualTo(allowed);
+                left[0] = allowed;
+                assertThat(pool.topUp(5)).isEqualTo(allowed < 8 ? Errno.ENOMEM : Errno.OK);
+                pool.drain();
+            }
+        }
+        assertThat(host.pages().usedPages(PageUse.POOL)).isZero();
+        host.cpus().release(cpu);
+        assertThat(HostAuditor.audit(host)).isEmpty();
+    }
+
+    @Test
+    void r18_pageFromTheModule_isOverwrittenOnlyWhereTheErratumWantsIt() {
+        PhysicalMemory memory = new PhysicalMemory();
+        for (boolean erratum : new boolean[] {false, true}) {
+            memory.writeLong(0x5FF8, 42);
+            new PageReset(memory, erratum).reset(5);
+            assertThat(memory.readLong(0x5FF8)).isEqualTo(erratum ? 0 : 42);
+        }
     }
 }

@@ -9,7 +9,9 @@ import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.machine.PhysicalMemory;
 import dev.seamlab.machine.profile.AddressRange;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -185,5 +187,36 @@ class RefcountsTest {
         assertThat(flat.bytes()).isEqualTo(10_000L * 4096);
         flat.release();
         assertThat(pages.usedPages(PageUse.REFCOUNTS)).isZero();
+    }
+
+    @Test
+    void flat_notAllocated_hasNoCounters() {
+        assertHole(new FlatRefcounts(pages, FRAMES_PER_PAGE), 0);
+    }
+
+    @Test
+    void firstFrameBeyond_raises_alsoWhereItsGibIsInUse() {
+        SparseRefcounts counts = sparse(1000);
+        counts.populate(0, 1000, 0);
+        counts.set(999, 1);
+        assertHole(counts, 1000);
+        assertThat(counts.read(999)).isEqualTo(1);
+        // And where the GiB was never used: nothing may appear for a frame that is not there.
+        assertHole(sparse(1000), 1000);
+    }
+
+    @Test
+    void forEachTouched_namesEachRangeByItsFirstFrame() {
+        SparseRefcounts counts = sparse(4L << 18);
+        counts.populate(0, 4L << 18, 0);
+        counts.set(3 * 512 + 5, 7);
+        counts.set((2L << 18) + 511 * 512, 9);
+        Map<Long, Integer> seen = new HashMap<>();
+        counts.forEachTouched((pfn, count) -> {
+            if (count != 0) {
+                seen.put(pfn, count);
+            }
+        });
+        assertThat(seen).isEqualTo(Map.of(3L * 512, 7, (2L << 18) + 511 * 512, 9));
     }
 }

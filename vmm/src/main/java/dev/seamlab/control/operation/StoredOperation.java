@@ -8,6 +8,7 @@ import com.google.rpc.Status;
 import dev.seamlab.v1.TrustDomain.State;
 import dev.seamlab.v1.TrustDomainOperationMetadata;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +23,7 @@ public final class StoredOperation {
     private final CompletableFuture<Outcome> outcome = new CompletableFuture<>();
     private volatile Supplier<State> state = () -> State.STATE_UNSPECIFIED;
     private volatile boolean cancelRequested;
+    private volatile @Nullable Function<Boolean, Message> metadata;
 
     StoredOperation(String name, String verb, String trustDomain) {
         this.name = name;
@@ -67,6 +69,11 @@ public final class StoredOperation {
         state = source;
     }
 
+    /** Metadata of another kind than that of trust domains: given whether a cancel is asked for. */
+    public void describeBy(Function<Boolean, Message> source) {
+        metadata = source;
+    }
+
     public void succeed(Message response) {
         State last = state.get();
         state = () -> last;
@@ -92,16 +99,7 @@ public final class StoredOperation {
     /** The operation as it stands. */
     public Operation toProto() {
         Operation.Builder proto =
-                Operation.newBuilder()
-                        .setName(name)
-                        .setMetadata(
-                                Any.pack(
-                                        TrustDomainOperationMetadata.newBuilder()
-                                                .setTrustDomain(trustDomain)
-                                                .setVerb(verb)
-                                                .setState(state.get())
-                                                .setCancelRequested(cancelRequested)
-                                                .build()));
+                Operation.newBuilder().setName(name).setMetadata(Any.pack(metadata()));
         Outcome end = outcome.getNow(null);
         if (end != null) {
             proto.setDone(true);
@@ -112,5 +110,17 @@ public final class StoredOperation {
             }
         }
         return proto.build();
+    }
+
+    private Message metadata() {
+        Function<Boolean, Message> own = metadata;
+        return own != null
+                ? own.apply(cancelRequested)
+                : TrustDomainOperationMetadata.newBuilder()
+                        .setTrustDomain(trustDomain)
+                        .setVerb(verb)
+                        .setState(state.get())
+                        .setCancelRequested(cancelRequested)
+                        .build();
     }
 }
