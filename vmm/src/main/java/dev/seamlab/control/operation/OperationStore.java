@@ -60,7 +60,8 @@ public final class OperationStore {
         this(errors, events, tracer, limits.runningOperations(), limits.keptOperations());
     }
 
-    OperationStore(ErrorMapper errors, EventLog events, Tracer tracer, int maxRunning, int maxDone) {
+    OperationStore(
+            ErrorMapper errors, EventLog events, Tracer tracer, int maxRunning, int maxDone) {
         this.errors = errors;
         this.events = events;
         this.tracer = tracer;

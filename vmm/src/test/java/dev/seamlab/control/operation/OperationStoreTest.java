@@ -24,7 +24,11 @@ class OperationStoreTest {
 
     private final OperationStore store =
             new OperationStore(
-                    new ErrorMapper(), new EventLog(64), TracerProvider.noop().get("test"), MAX_RUNNING, MAX_DONE);
+                    new ErrorMapper(),
+                    new EventLog(64),
+                    TracerProvider.noop().get("test"),
+                    MAX_RUNNING,
+                    MAX_DONE);
 
     @Test
     void operation_whoseWorkReturns_isDoneWithTheResponse() {
