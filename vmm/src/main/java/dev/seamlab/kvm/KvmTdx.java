@@ -565,8 +565,8 @@ public final class KvmTdx {
         die();
     }
 
-    /** The VM must not run any more. */
-    void die() {
+    /** From now on every step but the teardown answers EIO, and no vCPU enters the guest. */
+    public void die() {
         Cells.release(words, DEAD, 1);
     }
 

@@ -128,6 +128,11 @@ final class HostVmm implements Vmm {
     }
 
     @Override
+    public Outcome<TrustDomain> kill(String id) {
+        return with(id, Td::kill);
+    }
+
+    @Override
     public Outcome<TdSnapshot> delete(String id) {
         return with(id, td -> td.delete(() -> tds.remove(id, td)));
     }

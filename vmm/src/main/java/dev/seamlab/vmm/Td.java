@@ -129,6 +129,21 @@ final class Td implements TrustDomain {
     }
 
     @Override
+    public void touch() {
+        TdSnapshot next =
+                published.updateAndGet(last ->
+                        new TdSnapshot(
+                                last.id(),
+                                last.revision() + 1,
+                                last.state(),
+                                last.progress(),
+                                last.hkid(),
+                                last.mrtd(),
+                                last.failure()));
+        subscriptions.forEach(subscription -> subscription.offer(next));
+    }
+
+    @Override
     public TdSubscription subscribe(long afterRevision) {
         Subscription subscription = new Subscription(this, afterRevision, subscriptions::remove);
         subscriptions.add(subscription);
@@ -258,13 +273,27 @@ final class Td implements TrustDomain {
     }
 
     Outcome<TrustDomain> stop() {
+        return end(TdAction.STOP, () -> {});
+    }
+
+    Outcome<TrustDomain> kill() {
+        return end(TdAction.KILL, vm::die);
+    }
+
+    /**
+     * To STOPPED.
+     *
+     * @param last done when no vCPU runs any more: one that meets a dead VM would report a failure
+     */
+    private Outcome<TrustDomain> end(TdAction action, Runnable last) {
         actions.lock();
         try {
-            if (!TdAction.STOP.legalFrom().contains(state())
+            if (!action.legalFrom().contains(state())
                     || !become(TdState.STOPPING, Optional.empty())) {
-                return wrongState(TdAction.STOP);
+                return wrongState(action);
             }
             evict();
+            last.run();
             become(TdState.STOPPED, Optional.empty());
             return Outcome.done(this);
         } finally {

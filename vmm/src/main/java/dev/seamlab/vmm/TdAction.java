@@ -14,6 +14,8 @@ public enum TdAction {
     RESUME(EnumSet.of(TdState.PAUSED)),
     /** RUNNING or PAUSED to STOPPED. */
     STOP(EnumSet.of(TdState.RUNNING, TdState.PAUSED)),
+    /** READY, RUNNING or PAUSED to STOPPED, with a dead KVM machine. */
+    KILL(EnumSet.of(TdState.READY, TdState.RUNNING, TdState.PAUSED)),
     /** Tears the TD down and gives everything back. */
     DELETE(EnumSet.of(TdState.READY, TdState.STOPPED, TdState.FAILED));
 

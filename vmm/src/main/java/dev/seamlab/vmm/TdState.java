@@ -32,7 +32,7 @@ public enum TdState {
     static {
         NEXT.put(CREATING, EnumSet.of(CREATED, DELETING, FAILED));
         NEXT.put(CREATED, EnumSet.of(READY, DELETING, FAILED));
-        NEXT.put(READY, EnumSet.of(RUNNING, DELETING, FAILED));
+        NEXT.put(READY, EnumSet.of(RUNNING, STOPPING, DELETING, FAILED));
         NEXT.put(RUNNING, EnumSet.of(PAUSED, STOPPING, FAILED));
         NEXT.put(PAUSED, EnumSet.of(RUNNING, STOPPING, FAILED));
         NEXT.put(STOPPING, EnumSet.of(STOPPED, FAILED));

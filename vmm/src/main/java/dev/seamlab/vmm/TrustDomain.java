@@ -20,6 +20,12 @@ public interface TrustDomain {
     /** The host memory it holds. */
     TdMemory memory();
 
+    /**
+     * Makes those who follow it look again: something that others keep about it has changed.
+     * Snapshots get a new revision.
+     */
+    void touch();
+
     /** KVM's counters of this TD. */
     KvmStats stats();
 

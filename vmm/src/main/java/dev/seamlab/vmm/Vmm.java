@@ -71,6 +71,12 @@ public interface Vmm extends AutoCloseable {
     Outcome<TrustDomain> stop(String id);
 
     /**
+     * Ends a trust domain for good: its KVM machine is dead and its vCPUs are thrown out. Returns
+     * when none runs any more; the TD keeps its memory until deleted.
+     */
+    Outcome<TrustDomain> kill(String id);
+
+    /**
      * Tears a trust domain down in the real order and gives every page and the KeyID back.
      *
      * @return the last snapshot of the TD

@@ -29,7 +29,7 @@ class TdStateTest {
                 switch (action) {
                     case START, RESUME -> TdState.RUNNING;
                     case PAUSE -> TdState.PAUSED;
-                    case STOP -> TdState.STOPPING;
+                    case STOP, KILL -> TdState.STOPPING;
                     case DELETE -> TdState.DELETING;
                 };
         assertThat(action.legalFrom()).allMatch(from -> from.mayBecome(target));

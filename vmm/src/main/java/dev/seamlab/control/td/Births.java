@@ -22,7 +22,7 @@ final class Births {
      *
      * @throws Rejection ALREADY_EXISTS where the name is taken
      */
-    Birth note(String id, Firmware firmware) {
+    Birth note(String id, Firmware firmware, Notes notes) {
         Instant now = Instant.now();
         Birth birth =
                 new Birth(
@@ -31,7 +31,8 @@ final class Births {
                                 .setSeconds(now.getEpochSecond())
                                 .setNanos(now.getNano())
                                 .build(),
-                        firmware);
+                        firmware,
+                        notes);
         if (byId.putIfAbsent(id, birth) != null) {
             throw Rejection.alreadyExists(TrustDomainName.TYPE, TrustDomainName.of(id));
         }

@@ -33,7 +33,8 @@ public final class TrustDomainMapper {
     /** The trust domain as a snapshot has it. */
     dev.seamlab.v1.TrustDomain toProto(TrustDomain td, TdSnapshot snapshot, Birth birth) {
         dev.seamlab.v1.TrustDomain.Builder proto =
-                SpecMapper.toProto(td.spec())
+                birth.notes()
+                        .into(SpecMapper.toProto(td.spec()))
                         .setName(TrustDomainName.of(snapshot.id()))
                         .setEtag(version(birth, snapshot))
                         .setState(toProto(snapshot.state()))

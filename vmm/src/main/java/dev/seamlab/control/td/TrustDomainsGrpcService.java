@@ -15,14 +15,20 @@ import dev.seamlab.v1.CreateTrustDomainRequest;
 import dev.seamlab.v1.DeleteTrustDomainRequest;
 import dev.seamlab.v1.Firmware;
 import dev.seamlab.v1.GetTrustDomainRequest;
+import dev.seamlab.v1.InjectNmiRequest;
+import dev.seamlab.v1.KillTrustDomainRequest;
 import dev.seamlab.v1.ListTrustDomainsRequest;
 import dev.seamlab.v1.ListTrustDomainsResponse;
 import dev.seamlab.v1.PauseTrustDomainRequest;
+import dev.seamlab.v1.ResetTrustDomainRequest;
 import dev.seamlab.v1.ResumeTrustDomainRequest;
 import dev.seamlab.v1.StartTrustDomainRequest;
 import dev.seamlab.v1.StopTrustDomainRequest;
 import dev.seamlab.v1.TrustDomain;
 import dev.seamlab.v1.TrustDomainsGrpc;
+import dev.seamlab.v1.UpdateTrustDomainRequest;
+import dev.seamlab.v1.WaitTrustDomainRequest;
+import dev.seamlab.v1.WaitTrustDomainResponse;
 import dev.seamlab.v1.WatchTrustDomainRequest;
 import dev.seamlab.v1.WatchTrustDomainResponse;
 import dev.seamlab.v1.WatchTrustDomainsRequest;
@@ -94,6 +100,12 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     }
 
     @Override
+    public void updateTrustDomain(
+            UpdateTrustDomainRequest request, StreamObserver<TrustDomain> out) {
+        calls.unary(request, out, this::update);
+    }
+
+    @Override
     public void startTrustDomain(StartTrustDomainRequest request, StreamObserver<TrustDomain> out) {
         calls.unary(request, out, r -> change(r.getName(), vmm::start));
     }
@@ -112,6 +124,43 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     @Override
     public void stopTrustDomain(StopTrustDomainRequest request, StreamObserver<TrustDomain> out) {
         calls.unary(request, out, r -> change(r.getName(), vmm::stop));
+    }
+
+    @Override
+    public void killTrustDomain(KillTrustDomainRequest request, StreamObserver<TrustDomain> out) {
+        calls.unary(request, out, r -> change(r.getName(), vmm::kill));
+    }
+
+    @Override
+    public void waitTrustDomain(
+            WaitTrustDomainRequest request, StreamObserver<WaitTrustDomainResponse> out) {
+        calls.unary(request, out, r -> watches.await(find(r.getName()), r));
+    }
+
+    @Override
+    public void resetTrustDomain(ResetTrustDomainRequest request, StreamObserver<TrustDomain> out) {
+        calls.unary(
+                request,
+                out,
+                r -> {
+                    throw notAllowedByTdx(
+                            r.getName(),
+                            "a TD cannot be reset in place, because its initial memory is measured"
+                                    + " once: stop it, delete it and create it again");
+                });
+    }
+
+    @Override
+    public void injectNmi(InjectNmiRequest request, StreamObserver<TrustDomain> out) {
+        calls.unary(
+                request,
+                out,
+                r -> {
+                    throw notAllowedByTdx(
+                            r.getName(),
+                            "user space cannot inject an NMI into a TD: only the TDX module may,"
+                                    + " when KVM asks it to");
+                });
     }
 
     @Override
@@ -148,9 +197,13 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
             return operations.done(
                     "create",
                     name,
-                    SpecMapper.toProto(spec).setName(name).setFirmware(firmware).build());
+                    Notes.of(request.getTrustDomain())
+                            .into(SpecMapper.toProto(spec))
+                            .setName(name)
+                            .setFirmware(firmware)
+                            .build());
         }
-        births.note(id, firmware);
+        births.note(id, firmware, Notes.of(request.getTrustDomain()));
         try {
             return operations.start(
                     "create", name, operation -> build(spec, request.getStart(), operation));
@@ -176,6 +229,38 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
         return mapper.toProto(start ? errors.granted(vmm.start(td.id())) : td);
     }
 
+    private TrustDomain update(UpdateTrustDomainRequest request) {
+        TrustDomain wanted = request.getTrustDomain();
+        dev.seamlab.vmm.TrustDomain td = find(wanted.getName());
+        Birth birth = births.of(td.id());
+        // One update at a time, or a second one could pass the same etag.
+        synchronized (birth) {
+            checkEtag(wanted.getEtag(), wanted.getName(), birth, td.snapshot());
+            Notes notes = TrustDomainUpdate.apply(birth.notes(), wanted, request.getUpdateMask());
+            if (request.getValidateOnly()) {
+                return notes.into(mapper.toProto(td).toBuilder()).build();
+            }
+            birth.setNotes(notes);
+            td.touch();
+        }
+        return mapper.toProto(td);
+    }
+
+    /** What hardware refuses for good, whatever the state; the trust domain must exist, though. */
+    private Rejection notAllowedByTdx(String name, String why) {
+        return Rejection.precondition(
+                "NOT_ALLOWED_BY_TDX", TrustDomainName.of(find(name).id()), why);
+    }
+
+    private static void checkEtag(String etag, String name, Birth birth, TdSnapshot now) {
+        if (!etag.isEmpty() && !etag.equals(TrustDomainMapper.version(birth, now))) {
+            throw Rejection.aborted(
+                    "ETAG_MISMATCH",
+                    name,
+                    "etag: " + name + " has changed meanwhile: get it again and decide again");
+        }
+    }
+
     private StoredOperation delete(DeleteTrustDomainRequest request) {
         String name = request.getName();
         String id = TrustDomainName.id(name);
@@ -188,13 +273,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
         }
         dev.seamlab.vmm.TrustDomain td = errors.granted(found);
         TdSnapshot now = td.snapshot();
-        String etag = TrustDomainMapper.version(births.of(id), now);
-        if (!request.getEtag().isEmpty() && !request.getEtag().equals(etag)) {
-            throw Rejection.aborted(
-                    "ETAG_MISMATCH",
-                    name,
-                    "etag: " + name + " has changed meanwhile: get it again and decide again");
-        }
+        checkEtag(request.getEtag(), name, births.of(id), now);
         if (!TdAction.legalIn(now.state()).contains(TdAction.DELETE)) {
             throw errors.rejection(new Refusal.WrongState(id, TdAction.DELETE, now.state()));
         }

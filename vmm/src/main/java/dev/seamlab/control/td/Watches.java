@@ -5,6 +5,8 @@ import dev.seamlab.control.call.Drain;
 import dev.seamlab.control.call.Outlet;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.call.TrustDomainName;
+import dev.seamlab.v1.WaitTrustDomainRequest;
+import dev.seamlab.v1.WaitTrustDomainResponse;
 import dev.seamlab.v1.WatchTrustDomainResponse;
 import dev.seamlab.v1.WatchTrustDomainsResponse;
 import dev.seamlab.vmm.Outcome;
@@ -13,6 +15,7 @@ import dev.seamlab.vmm.TdState;
 import dev.seamlab.vmm.TdSubscription;
 import dev.seamlab.vmm.TrustDomain;
 import dev.seamlab.vmm.Vmm;
+import io.grpc.Context;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import jakarta.inject.Singleton;
@@ -50,6 +53,11 @@ final class Watches {
         this.births = births;
         this.mapper = mapper;
         this.drain = drain;
+    }
+
+    /** Streams and waits that are open now. */
+    int open() {
+        return open.get();
     }
 
     /** Follows one trust domain until it is gone or the client is. */
@@ -114,6 +122,40 @@ final class Watches {
 
     /** What a client of {@link #all} has been told of one trust domain. */
     private record Told(TrustDomain td, Birth birth, TdSnapshot snapshot) {}
+
+    /**
+     * Waits until a trust domain is where the caller wants it, FAILED, or gone. Ends early, with
+     * what is true then, where the caller goes away or the server does.
+     */
+    WaitTrustDomainResponse await(TrustDomain td, WaitTrustDomainRequest request) {
+        Context context = Context.current();
+        count();
+        Birth birth = births.of(td.id());
+        TdSnapshot now = td.snapshot();
+        try (TdSubscription changes = td.subscribe(now.revision())) {
+            while (!isWanted(now, td, request)
+                    && !changes.ended()
+                    && !context.isCancelled()
+                    && !drain.hasBegun()) {
+                now = changes.next(LOOK).orElse(now);
+            }
+            return WaitTrustDomainResponse.newBuilder()
+                    .setTrustDomain(mapper.toProto(td, now, birth))
+                    .setDeleted(changes.ended())
+                    .build();
+        } finally {
+            open.decrementAndGet();
+        }
+    }
+
+    private static boolean isWanted(
+            TdSnapshot now, TrustDomain td, WaitTrustDomainRequest request) {
+        boolean finished =
+                request.getFinished() && now.progress().finishedVcpus() == td.spec().vcpus();
+        return finished
+                || now.state() == TdState.FAILED
+                || request.getStatesList().contains(TrustDomainMapper.toProto(now.state()));
+    }
 
     /** Follows all trust domains until the client is gone. */
     void all(StreamObserver<WatchTrustDomainsResponse> out) {
@@ -181,7 +223,7 @@ final class Watches {
         }
     }
 
-    private <A> Outlet<A> enter(StreamObserver<A> out) {
+    private void count() {
         if (open.incrementAndGet() > MAX) {
             open.decrementAndGet();
             throw Rejection.exhausted(
@@ -189,6 +231,10 @@ final class Watches {
                     "watches",
                     MAX + " watches are open: close one and try again");
         }
+    }
+
+    private <A> Outlet<A> enter(StreamObserver<A> out) {
+        count();
         return new Outlet<>((ServerCallStreamObserver<A>) out, drain::hasBegun);
     }
 }

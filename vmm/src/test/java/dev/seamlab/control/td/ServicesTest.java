@@ -3,6 +3,7 @@ package dev.seamlab.control.td;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
 
 import com.google.longrunning.CancelOperationRequest;
 import com.google.longrunning.DeleteOperationRequest;
@@ -12,6 +13,7 @@ import com.google.longrunning.Operation;
 import com.google.longrunning.OperationsGrpc;
 import com.google.longrunning.WaitOperationRequest;
 import com.google.protobuf.Any;
+import com.google.protobuf.FieldMask;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.Durations;
@@ -30,10 +32,13 @@ import dev.seamlab.v1.HostAttribute;
 import dev.seamlab.v1.HostCpu;
 import dev.seamlab.v1.HostGrpc;
 import dev.seamlab.v1.HostInfo;
+import dev.seamlab.v1.InjectNmiRequest;
+import dev.seamlab.v1.KillTrustDomainRequest;
 import dev.seamlab.v1.ListTrustDomainsRequest;
 import dev.seamlab.v1.ListTrustDomainsResponse;
 import dev.seamlab.v1.MemoryReport;
 import dev.seamlab.v1.PauseTrustDomainRequest;
+import dev.seamlab.v1.ResetTrustDomainRequest;
 import dev.seamlab.v1.ResumeTrustDomainRequest;
 import dev.seamlab.v1.RunAuditRequest;
 import dev.seamlab.v1.SetCpuOnlineRequest;
@@ -42,6 +47,9 @@ import dev.seamlab.v1.StopTrustDomainRequest;
 import dev.seamlab.v1.TrustDomain;
 import dev.seamlab.v1.TrustDomain.State;
 import dev.seamlab.v1.TrustDomainsGrpc;
+import dev.seamlab.v1.UpdateTrustDomainRequest;
+import dev.seamlab.v1.WaitTrustDomainRequest;
+import dev.seamlab.v1.WaitTrustDomainResponse;
 import dev.seamlab.v1.WatchTrustDomainRequest;
 import dev.seamlab.v1.WatchTrustDomainResponse;
 import dev.seamlab.v1.WatchTrustDomainsRequest;
@@ -53,9 +61,11 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import io.quarkus.test.junit.QuarkusTest;
+import jakarta.inject.Inject;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -72,6 +82,8 @@ class ServicesTest {
 
     @ConfigProperty(name = "quarkus.grpc.server.test-port")
     int port;
+
+    @Inject Watches watches;
 
     private ManagedChannel channel;
     private MemoryReport before;
@@ -143,7 +155,7 @@ class ServicesTest {
     @Test
     void create_withStart_isRunningWhenTheOperationIsDone() throws Exception {
         Operation done =
-                await(
+                finish(
                         tds().createTrustDomain(
                                         request("go", FOR_EVER).toBuilder()
                                                 .setStart(true)
@@ -167,8 +179,8 @@ class ServicesTest {
     void create_sentTwiceWithOneRequestId_buildsOnce() {
         CreateTrustDomainRequest request =
                 request("", "idle").toBuilder().setRequestId(UUID.randomUUID().toString()).build();
-        Operation first = await(tds().createTrustDomain(request));
-        Operation second = await(tds().createTrustDomain(request));
+        Operation first = finish(tds().createTrustDomain(request));
+        Operation second = finish(tds().createTrustDomain(request));
         assertThat(second).isEqualTo(first);
         assertThat(list(ListTrustDomainsRequest.getDefaultInstance())).hasSize(1);
         assertThat(
@@ -213,7 +225,7 @@ class ServicesTest {
         for (int i = 0; i < free; i++) {
             create("key-" + i, "idle");
         }
-        Operation failed = await(tds().createTrustDomain(request("one-more", "idle")));
+        Operation failed = finish(tds().createTrustDomain(request("one-more", "idle")));
         assertThat(failed.getError().getCode())
                 .isEqualTo(com.google.rpc.Code.RESOURCE_EXHAUSTED.getNumber());
         assertThat(failed.getError().getDetailsList()).anyMatch(any -> any.is(QuotaFailure.class));
@@ -250,7 +262,7 @@ class ServicesTest {
                         .build();
         assertThat(code(() -> tds().deleteTrustDomain(request))).isEqualTo(Status.Code.ABORTED);
         String now = get(built.getName()).getEtag();
-        assertThat(await(tds().deleteTrustDomain(request.toBuilder().setEtag(now).build())))
+        assertThat(finish(tds().deleteTrustDomain(request.toBuilder().setEtag(now).build())))
                 .matches(Operation::hasResponse);
     }
 
@@ -380,7 +392,7 @@ class ServicesTest {
 
     @Test
     void operations_listedWaitedCancelledAndDeleted_behave() {
-        Operation create = await(tds().createTrustDomain(request("op", "idle")));
+        Operation create = finish(tds().createTrustDomain(request("op", "idle")));
         assertThat(
                         ops().listOperations(ListOperationsRequest.getDefaultInstance())
                                 .getOperationsList())
@@ -409,6 +421,159 @@ class ServicesTest {
                                                         .setName("nonsense")
                                                         .build())))
                 .isEqualTo(Status.Code.INVALID_ARGUMENT);
+    }
+
+    @Test
+    void update_ofNotes_changesThemAndTheEtagAndTellsWatchers() {
+        TrustDomain built = create("noted", FOR_EVER);
+        Iterator<WatchTrustDomainResponse> watch =
+                tds().watchTrustDomain(
+                                WatchTrustDomainRequest.newBuilder()
+                                        .setName(built.getName())
+                                        .build());
+        assertThat(watch.next().getTrustDomain().getDisplayName()).isEmpty();
+
+        TrustDomain changed =
+                update(
+                        built.toBuilder()
+                                .setDisplayName("front end")
+                                .putLabels("tier", "web")
+                                .setMemoryBytes(0)
+                                .build(),
+                        "display_name",
+                        "labels");
+
+        assertThat(changed.getDisplayName()).isEqualTo("front end");
+        assertThat(changed.getLabelsMap()).containsExactly(Map.entry("tier", "web"));
+        assertThat(changed.getMemoryBytes()).isEqualTo(SMALL);
+        assertThat(changed.getEtag()).isNotEqualTo(built.getEtag());
+        assertThat(get(built.getName())).isEqualTo(changed);
+        assertThat(watch.next().getTrustDomain().getDisplayName()).isEqualTo("front end");
+        assertThat(update(changed.toBuilder().clearLabels().build(), "labels").getDisplayName())
+                .isEqualTo("front end");
+    }
+
+    @Test
+    void update_withAnOldEtagOrAFieldThatCannotChange_changesNothing() {
+        TrustDomain built = create("fixed", FOR_EVER);
+        TrustDomain now = update(built.toBuilder().setDisplayName("a").build());
+
+        assertThat(code(() -> update(built.toBuilder().setDisplayName("b").build())))
+                .isEqualTo(Status.Code.ABORTED);
+        assertThat(refused(() -> update(now, "vcpu_count")).getStatus().getDescription())
+                .contains("update_mask", "vcpu_count", "display_name and labels");
+        assertThat(refused(() -> update(now, "nonsense")).getStatus().getDescription())
+                .contains("no field");
+        assertThat(code(() -> update(now.toBuilder().putLabels("Not A Key", "x").build())))
+                .isEqualTo(Status.Code.INVALID_ARGUMENT);
+        assertThat(
+                        tds().updateTrustDomain(
+                                        UpdateTrustDomainRequest.newBuilder()
+                                                .setTrustDomain(
+                                                        now.toBuilder().setDisplayName("tried"))
+                                                .setValidateOnly(true)
+                                                .build())
+                                .getDisplayName())
+                .isEqualTo("tried");
+        assertThat(get(built.getName())).isEqualTo(now);
+    }
+
+    @Test
+    void create_withNotes_keepsThem() {
+        CreateTrustDomainRequest.Builder request = request("labelled", FOR_EVER).toBuilder();
+        request.getTrustDomainBuilder().putLabels("ci/job", "17");
+        finish(tds().createTrustDomain(request.build()));
+        assertThat(get("trustDomains/labelled").getLabelsMap()).containsEntry("ci/job", "17");
+    }
+
+    @Test
+    void kill_ofARunningOne_stopsItForGood() {
+        String name = create("doomed", FOR_EVER).getName();
+        start(name);
+        KillTrustDomainRequest kill = KillTrustDomainRequest.newBuilder().setName(name).build();
+        assertThat(tds().killTrustDomain(kill).getState()).isEqualTo(State.STOPPED);
+        assertThat(code(() -> tds().killTrustDomain(kill)))
+                .isEqualTo(Status.Code.FAILED_PRECONDITION);
+        assertThat(code(() -> start(name))).isEqualTo(Status.Code.FAILED_PRECONDITION);
+    }
+
+    @Test
+    void wait_forTheEndOfAGuest_returnsWhenAllVcpusAreThrough() {
+        String name = create("short", "accept 12m..13m; halt").getName();
+        start(name);
+        WaitTrustDomainResponse through =
+                tds().waitTrustDomain(
+                                WaitTrustDomainRequest.newBuilder()
+                                        .setName(name)
+                                        .setFinished(true)
+                                        .addStates(State.STOPPED)
+                                        .build());
+        assertThat(through.getDeleted()).isFalse();
+        assertThat(through.getTrustDomain().getProgress().getFinishedVcpus()).isEqualTo(1);
+        assertThat(through.getTrustDomain().getProgress().getAcceptedPages()).isEqualTo(256);
+    }
+
+    @Test
+    void wait_forTheDelete_returnsWhenItIsGone() throws Exception {
+        String name = create("leaving", FOR_EVER).getName();
+        var waiting =
+                TrustDomainsGrpc.newFutureStub(channel)
+                        .waitTrustDomain(WaitTrustDomainRequest.newBuilder().setName(name).build());
+        await().until(() -> watches.open() > 0);
+        delete(name);
+        assertThat(waiting.get(30, TimeUnit.SECONDS).getDeleted()).isTrue();
+    }
+
+    @Test
+    void wait_pastItsDeadline_endsThere() {
+        String name = create("patient", FOR_EVER).getName();
+        assertThat(
+                        code(() ->
+                                TrustDomainsGrpc.newBlockingStub(channel)
+                                        .withDeadlineAfter(50, TimeUnit.MILLISECONDS)
+                                        .waitTrustDomain(
+                                                WaitTrustDomainRequest.newBuilder()
+                                                        .setName(name)
+                                                        .addStates(State.RUNNING)
+                                                        .build())))
+                .isEqualTo(Status.Code.DEADLINE_EXCEEDED);
+        assertThat(get(name).getState()).isEqualTo(State.READY);
+    }
+
+    @Test
+    void whatTdxForbids_isRefusedWithItsReasonAndTheWayOut() throws Exception {
+        String name = create("strict", FOR_EVER).getName();
+        for (StatusRuntimeException refused :
+                List.of(
+                        refused(() ->
+                                tds().resetTrustDomain(
+                                                ResetTrustDomainRequest.newBuilder()
+                                                        .setName(name)
+                                                        .build())),
+                        refused(() ->
+                                tds().injectNmi(
+                                                InjectNmiRequest.newBuilder()
+                                                        .setName(name)
+                                                        .build())))) {
+            assertThat(refused.getStatus().getCode()).isEqualTo(Status.Code.FAILED_PRECONDITION);
+            assertThat(detail(refused, ErrorInfo.class).getReason())
+                    .isEqualTo("NOT_ALLOWED_BY_TDX");
+        }
+        assertThat(
+                        code(() ->
+                                tds().resetTrustDomain(
+                                                ResetTrustDomainRequest.newBuilder()
+                                                        .setName("trustDomains/nobody")
+                                                        .build())))
+                .isEqualTo(Status.Code.NOT_FOUND);
+    }
+
+    private TrustDomain update(TrustDomain td, String... paths) {
+        return tds().updateTrustDomain(
+                        UpdateTrustDomainRequest.newBuilder()
+                                .setTrustDomain(td)
+                                .setUpdateMask(FieldMask.newBuilder().addAllPaths(List.of(paths)))
+                                .build());
     }
 
     @Test
@@ -492,7 +657,7 @@ class ServicesTest {
     }
 
     private TrustDomain create(String id, String program) {
-        Operation done = await(tds().createTrustDomain(request(id, program)));
+        Operation done = finish(tds().createTrustDomain(request(id, program)));
         assertThat(done.hasError()).as(done.getError().getMessage()).isFalse();
         try {
             return done.getResponse().unpack(TrustDomain.class);
@@ -501,7 +666,7 @@ class ServicesTest {
         }
     }
 
-    private Operation await(Operation operation) {
+    private Operation finish(Operation operation) {
         Operation now = operation;
         while (!now.getDone()) {
             now =
@@ -528,7 +693,7 @@ class ServicesTest {
 
     private void delete(String name) {
         Operation done =
-                await(
+                finish(
                         tds().deleteTrustDomain(
                                         DeleteTrustDomainRequest.newBuilder()
                                                 .setName(name)
