@@ -48,8 +48,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One attempt to bring the module up: the steps of the kernel, in its order (facts: Linux sheet
- * sections 2.1 to 2.8), undone in reverse if one fails. Not repeated: a module that has seen
- * SYS.INIT does not take it again.
+ * sections 2.1 to 2.8), with its lines in the log, undone in reverse if one fails. Not repeated:
+ * the kernel remembers that it failed, and a module that has seen SYS.INIT does not take it again.
  */
 final class BringUp {
     /** A TDMR list this close to its end deserves a warning. */

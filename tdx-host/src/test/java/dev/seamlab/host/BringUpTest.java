@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.seamlab.host.init.InitStep;
+import dev.seamlab.host.init.ReservedArea;
+import dev.seamlab.host.init.Tdmr;
 import dev.seamlab.host.init.TdxInitException;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.kernel.KernelLog;
@@ -13,6 +15,7 @@ import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.profile.AddressRange;
 import dev.seamlab.machine.profile.BuiltInProfiles;
+import dev.seamlab.machine.profile.Fragmentation;
 import dev.seamlab.machine.profile.KeyIdPartition;
 import dev.seamlab.machine.profile.MachineProfile;
 import dev.seamlab.machine.profile.ModuleProfile;
@@ -299,6 +302,93 @@ class BringUpTest {
                                     assertThat(host.memoryReport().refcountBytes()).isEqualTo(4096);
                                 }))
                 .isNull();
+    }
+
+    @Test
+    void pamtChunk_comesFromItsOwnNode_andIsReservedInTheTdmrThatHoldsIt() throws Exception {
+        TdxHost host = up(Hosts.twoPackages(), Preset.STATIC);
+        assertThat(host.tdmrs()).hasSize(2);
+        for (Tdmr tdmr : host.tdmrs()) {
+            assertThat(tdmr.chunk().base()).isBetween(tdmr.range().base(), tdmr.range().end());
+            assertThat(tdmr.reserved())
+                    .contains(new ReservedArea(tdmr.chunk().base(), tdmr.chunk().end()));
+        }
+        assertThat(HostAuditor.audit(host)).isEmpty();
+    }
+
+    @Test
+    void r48_nodeWithoutRoomForItsPamt_borrowsFromTheNext_whichReservesIt() throws Exception {
+        // 2 MiB above the first do not hold the 4108 KiB for a TDMR of 1 GiB.
+        List<AddressRange> first = List.of(new AddressRange(MIB, 3 * MIB));
+        List<AddressRange> second = List.of(new AddressRange(1024 * MIB, 1280 * MIB));
+        MachineProfile two = Hosts.twoPackages();
+        MachineProfile profile =
+                new MachineProfile(
+                        "borrows",
+                        "",
+                        2,
+                        2,
+                        46,
+                        two.keyIds(),
+                        List.of(new NumaNode(first), new NumaNode(second)),
+                        List.of(first.get(0), second.get(0)),
+                        two.module(),
+                        false);
+        TdxHost host = up(profile, Preset.STATIC);
+        Tdmr lender = host.tdmrs().get(1);
+        for (Tdmr tdmr : host.tdmrs()) {
+            assertThat(tdmr.chunk().base()).isBetween(lender.range().base(), lender.range().end());
+            assertThat(lender.reserved())
+                    .contains(new ReservedArea(tdmr.chunk().base(), tdmr.chunk().end()));
+        }
+        // The hole from 256 MiB of the second on, and both chunks.
+        assertThat(lender.reserved()).hasSize(3);
+        assertThat(HostAuditor.audit(host)).isEmpty();
+    }
+
+    @Test
+    void scatteredMemory_hasNoRoomForStaticPamt_isNoMemory_butForDynamic() throws Exception {
+        MachineProfile small = Hosts.small();
+        AddressRange memory = new AddressRange(4096 * MIB, 8192 * MIB);
+        MachineProfile profile =
+                new MachineProfile(
+                        "scattered",
+                        "",
+                        1,
+                        2,
+                        46,
+                        small.keyIds(),
+                        List.of(new NumaNode(List.of(memory))),
+                        List.of(memory),
+                        small.module(),
+                        false,
+                        new Fragmentation(1, 100, 10, List.of(0, 0, 0, 0, 0, 1)));
+        Machine machine = new Machine(profile);
+        ScriptedSeam.loadInto(machine);
+        PageAllocator pages = new PageAllocator(machine);
+        TdxInitException e =
+                catchThrowableOfType(
+                        TdxInitException.class,
+                        () -> TdxHost.bringUp(machine, pages, Preset.STATIC.policy(), log::add));
+        assertThat(e.step()).isEqualTo(InitStep.PAMT);
+        assertThat(e.errno()).isEqualTo(Errno.ENOMEM);
+        assertThat(pages.freePages() + pages.usedPages(PageUse.RESIDENT))
+                .isEqualTo(pages.totalPages());
+        TdxHost host = up(profile, Preset.V4);
+        assertThat(host.isDynamicPamt()).isTrue();
+        assertThat(HostAuditor.audit(host)).isEmpty();
+    }
+
+    @Test
+    void fewTdmrsLeft_isSaidAsTheKernelSaysIt() throws Exception {
+        MachineProfile profile =
+                Hosts.with(
+                        module(ModuleProfile.V1_5_25.features0(), 4, 16),
+                        false,
+                        new AddressRange(MIB, 256 * MIB),
+                        new AddressRange(4096 * MIB, 4400 * MIB));
+        up(profile, Preset.V4);
+        assertThat(log).contains("virt/tdx: consumed TDMRs reaching limit: 2 used out of 4");
     }
 
     @Test

@@ -20,6 +20,7 @@ import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.abi.StatusCode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -133,6 +134,21 @@ class HostRegressionsTest {
         assertThat(host.offline(1)).isEqualTo(Errno.OK);
         assertThat(host.online(1)).isEqualTo(Errno.OK);
         assertThat(seam.calls(Leaf.SYS_LP_INIT)).as("once a CPU").isEqualTo(5);
+    }
+
+    @Test
+    void cpuThatGoesOffline_isAnnouncedOnItselfWhileStillOnline() throws Exception {
+        Machine machine = new Machine(Hosts.twoPackages());
+        ScriptedSeam.loadInto(machine);
+        TdxHost host = up(machine, Preset.V4);
+        List<String> told = new ArrayList<>();
+        Consumer<HostCpu> listener = cpu -> told.add(cpu + " " + cpu.logical().isOnline());
+        host.addOfflineListener(listener);
+        host.offline(2);
+        host.offline(2);
+        host.removeOfflineListener(listener);
+        host.offline(1);
+        assertThat(told).containsExactly("cpu2 true");
     }
 
     @Test

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.host.mem;
 
+import dev.seamlab.host.cpu.HostCpu;
+
 /** Asked before each allocation, so that a test or an experiment can make memory run out. */
 @FunctionalInterface
 public interface AllocationGate {
@@ -14,4 +16,12 @@ public interface AllocationGate {
      * @param pages how many, contiguous
      */
     boolean admits(PageUse use, long pages);
+
+    /**
+     * As {@link #admits(PageUse, long)}, for one page that a thread wants on a CPU it has claimed:
+     * so a gate can tell CPUs apart, and whom they work for.
+     */
+    default boolean admits(HostCpu cpu, PageUse use) {
+        return admits(use, 1);
+    }
 }

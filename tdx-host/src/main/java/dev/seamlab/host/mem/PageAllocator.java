@@ -173,7 +173,7 @@ public final class PageAllocator {
     /** Allocates a page from the list of a CPU without sleeping; not under the PAMT lock. */
     public @Pfn long allocateAtomic(HostCpu cpu, PageUse use) {
         assert isOutsidePamtLock();
-        if (!gate.admits(use, 1)) {
+        if (!gate.admits(cpu, use)) {
             return NONE;
         }
         long pfn = of(cpu).take(use);

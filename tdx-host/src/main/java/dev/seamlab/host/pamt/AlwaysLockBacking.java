@@ -30,19 +30,23 @@ public final class AlwaysLockBacking implements PamtBacking {
     @Override
     public int get(HostCpu cpu, @Pfn long pfn, PairSource pairs) {
         long[] pair = cpu.pair();
+        // (1) Before the lock, and before anybody knows whether it is needed.
         if (!pairs.take(pair)) {
             return Errno.ENOMEM;
         }
         int result = Errno.OK;
         boolean given = false;
-        lock.lock();
+        lock.lock(); // (2)
         try {
+            // (3) One more of a backed range (I3), or else (4) its first page: no pair is there
+            // (I2).
             if (!counts.incNotZero(pfn)) {
                 long status = module.pamtAdd(cpu, pfn, pair[0], pair[1]);
                 if (status == Status.SUCCESS) {
-                    counts.set(pfn, 1);
+                    counts.set(pfn, 1); // (6) I1
                     given = true;
                 } else {
+                    // (5)
                     pages.complain("TDH.PHYMEM.PAMT.ADD", pfn, status);
                     result = Errno.EIO;
                 }
@@ -51,6 +55,7 @@ public final class AlwaysLockBacking implements PamtBacking {
             lock.unlock();
         }
         if (!given) {
+            // (3), (5): to the page allocator, not back to the pool.
             pages.free(cpu, pair[0], pair[1]);
         }
         return result;
@@ -58,23 +63,25 @@ public final class AlwaysLockBacking implements PamtBacking {
 
     @Override
     public void put(HostCpu cpu, @Pfn long pfn) {
-        lock.lock();
+        lock.lock(); // (1)
         try {
+            // (2)
             if (counts.decAboveOne(pfn)) {
                 return;
             }
             requireHeld(pfn);
+            // (3)
             long status = module.pamtRemove(cpu, pfn);
             if (status != Status.SUCCESS) {
-                // The count stays 1: the pair is leaked, and I1 holds.
+                // (4) The count stays 1: the pair is leaked, and I1 holds.
                 pages.complain("TDH.PHYMEM.PAMT.REMOVE", pfn, status);
                 return;
             }
-            counts.set(pfn, 0);
+            counts.set(pfn, 0); // (5) I2
         } finally {
             lock.unlock();
         }
-        pages.freeReturned(cpu);
+        pages.freeReturned(cpu); // (7) I5, I7
     }
 
     /** The merged code has no such check; the model must not let a put without get pass. */

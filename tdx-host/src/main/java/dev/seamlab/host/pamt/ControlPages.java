@@ -26,8 +26,8 @@ public final class ControlPages {
     }
 
     /**
-     * Allocates a page, with backing, near a CPU. May sleep as the kernel's does, so no spinning
-     * lock may be held.
+     * tdx_alloc_page, merged as tdx_alloc_control_page. Allocates a page, with backing, near a CPU.
+     * May sleep as the kernel's does, so no spinning lock may be held.
      *
      * @return the page, or {@link PageAllocator#NONE}; the kernel's callers answer ENOMEM then
      */
@@ -43,7 +43,10 @@ public final class ControlPages {
         return pfn;
     }
 
-    /** Gives up the backing and frees the page; NONE is accepted and ignored. */
+    /**
+     * tdx_free_page, merged as tdx_free_control_page. Gives up the backing and frees the page; NONE
+     * is accepted and ignored.
+     */
     public void free(HostCpu cpu, @Pfn long pfn) {
         if (pfn == PageAllocator.NONE) {
             return;

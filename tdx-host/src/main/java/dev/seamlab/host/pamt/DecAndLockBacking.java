@@ -45,26 +45,30 @@ public final class DecAndLockBacking implements PamtBacking {
 
     @Override
     public int get(HostCpu cpu, @Pfn long pfn, PairSource pairs) {
+        // (2) One more of a backed range; who has a count keeps the pair there (I3).
         if (counts.incNotZero(pfn)) {
             return Errno.OK;
         }
-        // Outside the lock: taking a pair may allocate, and the rank PAMT forbids that.
+        // (3) Outside the lock: taking a pair may allocate, and the rank PAMT forbids that.
         long[] pair = cpu.pair();
         if (!pairs.take(pair)) {
             return Errno.ENOMEM;
         }
         int result = Errno.OK;
         boolean given = false;
-        lock.lock();
+        lock.lock(); // (4)
         try {
             if (counts.read(pfn) != 0) {
+                // (5) Another get was quicker, and losing a race is success (I6).
                 counts.increment(pfn);
             } else {
+                // (6) Zero under the lock: no pair is there (I2).
                 long status = module.pamtAdd(cpu, pfn, pair[0], pair[1]);
                 if (status == Status.SUCCESS) {
-                    counts.set(pfn, 1);
+                    counts.set(pfn, 1); // (8) I1
                     given = true;
                 } else {
+                    // (7)
                     pages.warnOnce("TDH.PHYMEM.PAMT.ADD", pfn, status);
                     result = Errno.EIO;
                 }
@@ -73,6 +77,7 @@ public final class DecAndLockBacking implements PamtBacking {
             lock.unlock();
         }
         if (!given) {
+            // (5), (7): the pair was not needed, or not taken.
             pages.free(cpu, pair[0], pair[1]);
         }
         return result;
@@ -80,17 +85,19 @@ public final class DecAndLockBacking implements PamtBacking {
 
     @Override
     public void put(HostCpu cpu, @Pfn long pfn) {
+        // (2) Not the last: no lock. Otherwise the lock first, then the count.
         if (counts.decAboveOne(pfn)) {
             return;
         }
         lock.lock();
         try {
             if (counts.decrement(pfn) != 0) {
-                return;
+                return; // a get came between
             }
+            // (3) One to zero and REMOVE in one critical section (I1, I2).
             long status = module.pamtRemove(cpu, pfn);
             if (status != Status.SUCCESS) {
-                // The module keeps the pair; the count keeps I1 true. A later put tries again
+                // (4) The module keeps the pair; the count keeps I1 true. A later put tries again
                 //
                 pages.warnOnce("TDH.PHYMEM.PAMT.REMOVE", pfn, status);
                 counts.set(pfn, 1);
@@ -99,6 +106,6 @@ public final class DecAndLockBacking implements PamtBacking {
         } finally {
             lock.unlock();
         }
-        pages.freeReturned(cpu);
+        pages.freeReturned(cpu); // (5) I5, I7
     }
 }

@@ -32,21 +32,24 @@ public final class GlobalLockBacking implements PamtBacking {
     @Override
     public int get(HostCpu cpu, @Pfn long pfn, PairSource pairs) {
         long[] pair = cpu.pair();
+        // (2)
         if (!pairs.take(pair)) {
             return Errno.ENOMEM;
         }
         boolean given = false;
-        lock.lock();
+        lock.lock(); // (3)
         try {
             if (counts.read(pfn) > 0) {
+                // (4)
                 counts.increment(pfn);
             } else {
+                // (5)
                 long status = module.pamtAdd(cpu, pfn, pair[0], pair[1]);
                 if (status == Status.SUCCESS) {
-                    counts.increment(pfn);
+                    counts.increment(pfn); // (7) I1
                     given = true;
                 } else {
-                    // no error reaches the caller.
+                    // (6) R-13: no error reaches the caller.
                     pages.complain("TDH.PHYMEM.PAMT.ADD", pfn, status);
                 }
             }
@@ -61,22 +64,24 @@ public final class GlobalLockBacking implements PamtBacking {
 
     @Override
     public void put(HostCpu cpu, @Pfn long pfn) {
-        lock.lock();
+        lock.lock(); // (2)
         try {
+            // (3)
             if (counts.read(pfn) > 1) {
                 counts.decrement(pfn);
                 return;
             }
+            // (4)
             long status = module.pamtRemove(cpu, pfn);
             if (status != Status.SUCCESS) {
-                // The pair is leaked and the count stays.
+                // (5) The pair is leaked and the count stays.
                 pages.complain("TDH.PHYMEM.PAMT.REMOVE", pfn, status);
                 return;
             }
-            counts.decrement(pfn);
+            counts.decrement(pfn); // (6) I2
         } finally {
             lock.unlock();
         }
-        pages.freeReturned(cpu);
+        pages.freeReturned(cpu); // (8) I7
     }
 }

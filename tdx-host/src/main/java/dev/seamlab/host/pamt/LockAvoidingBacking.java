@@ -39,27 +39,31 @@ public final class LockAvoidingBacking implements PamtBacking {
 
     @Override
     public int get(HostCpu cpu, @Pfn long pfn, PairSource pairs) {
+        // (2)
         if (counts.incNotZero(pfn)) {
             return Errno.OK;
         }
+        // (3)
         long[] pair = cpu.pair();
         if (!pairs.take(pair)) {
             return Errno.ENOMEM;
         }
         boolean given = false;
-        lock.lock();
+        lock.lock(); // (4)
         try {
             if (counts.read(pfn) != 0) {
-                counts.increment(pfn);
+                counts.increment(pfn); // (5)
             } else {
+                // (6) Zero, but I2 does not hold here: a put may not have removed its pair yet.
                 long status = module.pamtAdd(cpu, pfn, pair[0], pair[1]);
                 if (status == Status.SUCCESS) {
-                    counts.set(pfn, 1);
+                    counts.set(pfn, 1); // (7)
                     given = true;
                 } else if (StatusCode.HPA_RANGE_NOT_FREE.matches(status)) {
-                    // Taken for a put that has counted down but not entered the lock yet.
+                    // (8) Taken for a put that has counted down but not entered the lock yet.
                     counts.set(pfn, 1);
                 } else {
+                    // (9) R-13
                     pages.complain("TDH.PHYMEM.PAMT.ADD", pfn, status);
                 }
             }
@@ -74,24 +78,26 @@ public final class LockAvoidingBacking implements PamtBacking {
 
     @Override
     public void put(HostCpu cpu, @Pfn long pfn) {
+        // (2) To zero outside the lock: from here on two puts can be pending.
         if (counts.decrement(pfn) != 0) {
             return;
         }
-        lock.lock();
+        lock.lock(); // (3)
         try {
             if (counts.read(pfn) != 0) {
-                // A get revived the range.
+                // (4) A get revived the range.
                 return;
             }
+            // (5)
             long status = module.pamtRemove(cpu, pfn);
             if (status != Status.SUCCESS) {
-                counts.increment(pfn);
+                counts.increment(pfn); // (6)
                 pages.complain("TDH.PHYMEM.PAMT.REMOVE", pfn, status);
                 return;
             }
         } finally {
             lock.unlock();
         }
-        pages.freeReturned(cpu);
+        pages.freeReturned(cpu); // (7) I7
     }
 }

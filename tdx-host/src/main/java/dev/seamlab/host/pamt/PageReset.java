@@ -9,7 +9,7 @@ import dev.seamlab.machine.PhysicalMemory;
  * Makes a page that comes back from the module fit for the host. On parts with the partial-write
  * erratum a page must be overwritten by whole cache lines (MOVDIR64B) before anybody writes part of
  * one, or it stays poisoned (R-18); on other parts nothing needs to be done (facts: Linux sheet
- * section 2.8).
+ * section 2.8). Open to be watched by tests.
  */
 public class PageReset {
     private final PhysicalMemory memory;

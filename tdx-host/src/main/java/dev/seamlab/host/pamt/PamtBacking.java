@@ -24,8 +24,11 @@ import dev.seamlab.machine.Pfn;
  *   <li>I8: pages of a pair hold no count of their own.
  * </ol>
  *
- * One class per variant of the series, all of the same shape, so that the difference between two of
- * them is the patch.
+ * Numbers in the variants' comments are those of the step lists in the facts (Linux sheet sections
+ * 3.3 to 3.6); step 1, whether Dynamic PAMT is there at all, is {@link StaticBacking}.
+ *
+ * <p>One class per variant of the series, all of the same shape, so that the difference between two
+ * of them is the patch.
  */
 public interface PamtBacking {
     /**

@@ -21,6 +21,7 @@ public abstract class RangeRefcounts {
     private static final int RANGE_PFN_SHIFT = Addresses.RANGE_SHIFT - Addresses.PAGE_SHIFT;
     private static final int RANGES_PER_GIB = 1 << (Addresses.GIB_SHIFT - Addresses.RANGE_SHIFT);
     private static final int STRIDE = 16;
+    private static final int WORDS_PER_GIB = STRIDE * (RANGES_PER_GIB + 1);
 
     private final @Pfn long maxPfn;
     private final AtomicReferenceArray<int @Nullable []> gibs;
@@ -46,6 +47,18 @@ public abstract class RangeRefcounts {
 
     /** Host memory that the counters occupy, in bytes. */
     public abstract long bytes();
+
+    /**
+     * Heap of the emulator that the words behind the counters take, in bytes: 32 KiB for each GiB
+     * whose counters were ever used. Not what the modelled host pays, which is {@link #bytes}.
+     */
+    public final long heapBytes() {
+        long sum = 0;
+        for (int g = 0; g < gibs.length(); g++) {
+            sum += gibs.getAcquire(g) == null ? 0 : (long) Integer.BYTES * WORDS_PER_GIB;
+        }
+        return sum;
+    }
 
     /** Gives the counters' memory back to the host. */
     public abstract void release();
@@ -124,7 +137,7 @@ public abstract class RangeRefcounts {
             throw new IllegalStateException(
                     "no refcount exists for " + Addresses.show(Addresses.hpa(pfn)));
         }
-        int[] fresh = new int[STRIDE * (RANGES_PER_GIB + 1)];
+        int[] fresh = new int[WORDS_PER_GIB];
         int[] seen = gibs.compareAndExchange((int) (pfn >>> GIB_PFN_SHIFT), null, fresh);
         return seen == null ? fresh : seen;
     }

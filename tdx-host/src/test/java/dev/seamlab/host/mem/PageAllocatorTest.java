@@ -17,8 +17,11 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 
 class PageAllocatorTest {
@@ -164,6 +167,31 @@ class PageAllocatorTest {
     }
 
     @Test
+    void gate_ofOneCpu_isToldWhichCpuAsks() {
+        HostCpus cpus = new HostCpus(new Machine(Hosts.small()));
+        PageAllocator pages = twoNodes();
+        pages.setGate(
+                new AllocationGate() {
+                    @Override
+                    public boolean admits(PageUse use, long count) {
+                        return true;
+                    }
+
+                    @Override
+                    public boolean admits(HostCpu cpu, PageUse use) {
+                        return cpu.index() != 1;
+                    }
+                });
+        HostCpu first = cpus.claim(0);
+        assertThat(pages.allocate(first, PageUse.HOST)).isNotEqualTo(PageAllocator.NONE);
+        cpus.release(first);
+        HostCpu second = cpus.claim(1);
+        assertThat(pages.allocate(second, PageUse.HOST)).isEqualTo(PageAllocator.NONE);
+        cpus.release(second);
+        assertThat(PageUse.PAMT_PAIR.site()).isEqualTo("pamt-pair");
+    }
+
+    @Test
     void failureInjection_nth_refusesThatOneAndTellsWhich() {
         PageAllocator pages = twoNodes();
         FailureInjection nth = FailureInjection.nth(2);
@@ -274,6 +302,53 @@ class PageAllocatorTest {
         assertThatThrownBy(() -> pages.allocate(cpus.all().get(0), PageUse.HOST))
                 .isInstanceOf(AssertionError.class)
                 .hasMessageContaining("not this thread's");
+    }
+
+    @Test
+    void threadsOnTheirCpus_passPagesOnAndFreeThoseOfOthers_booksBalance()
+            throws InterruptedException {
+        HostCpus cpus = new HostCpus(new Machine(Hosts.twoPackages()));
+        PageAllocator pages =
+                allocator(
+                        List.of(
+                                List.of(new AddressRange(MIB, 17 * MIB)),
+                                List.of(new AddressRange(17 * MIB, 33 * MIB))));
+        Queue<Long> passed = new ConcurrentLinkedQueue<>();
+        Set<Long> held = ConcurrentHashMap.newKeySet();
+        List<String> clashes = new CopyOnWriteArrayList<>();
+        List<Thread> threads = new ArrayList<>();
+        for (int t = 0; t < 4; t++) {
+            int self = t;
+            threads.add(
+                    Thread.ofPlatform()
+                            .start(() -> {
+                                for (int round = 0; round < 15; round++) {
+                                    HostCpu cpu = cpus.claim(self);
+                                    for (int i = 0; i < 300; i++) {
+                                        long pfn = pages.allocate(cpu, PageUse.GUEST_PRIVATE);
+                                        if (pfn == PageAllocator.NONE || !held.add(pfn)) {
+                                            clashes.add("page " + pfn);
+                                        }
+                                        passed.add(pfn);
+                                        if (i % 3 != 0) {
+                                            long other = passed.remove();
+                                            held.remove(other);
+                                            pages.free(cpu, other, PageUse.GUEST_PRIVATE);
+                                        }
+                                    }
+                                    cpus.release(cpu);
+                                }
+                            }));
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertThat(held).hasSize(4 * 15 * 100);
+        assertThat(pages.usedPages(PageUse.GUEST_PRIVATE)).isEqualTo(passed.size());
+        pages.check((pfn, what) -> assertThat(what).isNull());
+        passed.forEach(pfn -> pages.free(pfn, PageUse.GUEST_PRIVATE));
+        assertThat(clashes).isEmpty();
+        assertThat(pages.freePages()).isEqualTo(pages.totalPages());
     }
 
     @Test

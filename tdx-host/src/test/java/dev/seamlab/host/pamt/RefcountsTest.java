@@ -48,6 +48,19 @@ class RefcountsTest {
     }
 
     @Test
+    void heapBytes_areOnlyThoseOfUsedGibs() {
+        SparseRefcounts sparse = sparse(64L << 18);
+        sparse.populate(0, 64L << 18, 0);
+        assertThat(sparse.heapBytes()).isZero();
+        sparse.increment(0);
+        sparse.increment(511);
+        assertThat(sparse.heapBytes()).isEqualTo(32 * 1024 + 64);
+        sparse.increment(1L << 18);
+        assertThat(sparse.heapBytes()).isEqualTo(2 * (32 * 1024 + 64));
+        assertThat(sparse.bytes()).isEqualTo(131_072);
+    }
+
+    @Test
     void r01_exclusiveEnd_populatesNoPageBeyond() {
         SparseRefcounts counts = sparse(4 * FRAMES_PER_PAGE);
         counts.populate(0, FRAMES_PER_PAGE, 0);

@@ -22,7 +22,7 @@ import java.util.Deque;
  *   TDX             host      sleeping  KeyID assignment and release                 -
  *   CPU             CPU       pinned    which thread runs on a logical CPU           sleep, wait for a sleeping lock
  *   MMU             VM        spinning  mirror EPT: faults share it, zaps own it     sleep, allocate with reclaim
- *   PAGE_ALLOCATOR  node      spinning  free lists                                   sleep
+ *   PAGE_ALLOCATOR  zone      spinning  free lists                                   sleep
  *   PAMT            host      spinning  0-to-1 and 1-to-0 of a range's refcount      sleep, allocate at all
  * </pre>
  *
