@@ -10,6 +10,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.Durations;
 import dev.seamlab.v1.AuditGrpc;
+import dev.seamlab.v1.FaultsGrpc;
 import dev.seamlab.v1.HostGrpc;
 import dev.seamlab.v1.SeamcallsGrpc;
 import dev.seamlab.v1.TrustDomainsGrpc;
@@ -60,6 +61,11 @@ final class Client implements AutoCloseable {
 
     HostGrpc.HostBlockingStub host() {
         return HostGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    FaultsGrpc.FaultsBlockingStub faults() {
+        return FaultsGrpc.newBlockingStub(channel)
                 .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
     }
 

@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
             AuditCommand.class,
             SeamcallCommand.class,
             SandboxCommand.class,
+            FaultCommand.class,
             OperationCommand.class,
             ExplainCommand.class,
             CompletionCommand.class

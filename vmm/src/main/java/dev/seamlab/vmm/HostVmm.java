@@ -10,6 +10,7 @@ import dev.seamlab.kvm.KvmAuditor;
 import dev.seamlab.kvm.KvmTdx;
 import dev.seamlab.kvm.PairLedger;
 import dev.seamlab.machine.Addresses;
+import dev.seamlab.vmm.fault.HostFaults;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -25,6 +26,7 @@ final class HostVmm implements Vmm {
     private final TdxHost host;
     private final RawMachine raw;
     private final PairLedger ledger;
+    private final HostFaults faults;
     private final Map<String, Td> tds = new ConcurrentHashMap<>();
     private final AtomicInteger owners = new AtomicInteger(PairLedger.NOBODY);
 
@@ -34,6 +36,7 @@ final class HostVmm implements Vmm {
         this.raw = raw;
         this.ledger = new PairLedger(options.profile().memoryEnd(), options.profile().cpus());
         host.tdh().phymem().setPairListener(ledger);
+        this.faults = new HostFaults(raw.machine(), host.pages(), this::worksFor);
     }
 
     static Outcome<Vmm> start(VmmOptions options) {
@@ -66,6 +69,16 @@ final class HostVmm implements Vmm {
     @Override
     public RawMachine raw() {
         return raw;
+    }
+
+    @Override
+    public HostFaults faults() {
+        return faults;
+    }
+
+    private boolean worksFor(int cpu, String id) {
+        Td td = tds.get(id);
+        return td != null && td.vm().owner() == ledger.workingFor(cpu);
     }
 
     @Override
@@ -192,6 +205,7 @@ final class HostVmm implements Vmm {
 
     @Override
     public void close() {
+        faults.disarmAll();
         for (String id : List.copyOf(tds.keySet())) {
             var _ = stop(id);
             var _ = delete(id);

@@ -2,6 +2,7 @@
 package dev.seamlab.vmm;
 
 import dev.seamlab.host.TdxHost;
+import dev.seamlab.vmm.fault.HostFaults;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 
@@ -35,6 +36,9 @@ public interface Vmm extends AutoCloseable {
      * the host.
      */
     RawMachine raw();
+
+    /** The faults that this host is to meet. */
+    HostFaults faults();
 
     /** What is wrong with a specification on this host; empty where nothing is. Touches nothing. */
     List<Violation> validate(TrustDomainSpec spec);

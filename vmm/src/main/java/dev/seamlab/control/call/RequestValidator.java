@@ -26,6 +26,9 @@ final class RequestValidator {
                     "trust_domain_id",
                     "must be 1 to 63 of a-z, 0-9 and '-', begin with a letter and not end with"
                             + " '-', for example web-1; empty lets the server choose",
+                    "fault_id",
+                    "must be 1 to 63 of a-z, 0-9 and '-', begin with a letter and not end with"
+                            + " '-', for example busy-1; empty lets the server choose",
                     "sandbox",
                     "must be sandboxes/ and an id, for example sandboxes/lab-1; empty means the"
                             + " server's own host",
