@@ -14,6 +14,7 @@ import dev.seamlab.v1.FaultsGrpc;
 import dev.seamlab.v1.HostGrpc;
 import dev.seamlab.v1.SeamcallsGrpc;
 import dev.seamlab.v1.TrustDomainsGrpc;
+import dev.seamlab.v1.VcpusGrpc;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
 import java.time.Duration;
@@ -61,6 +62,11 @@ final class Client implements AutoCloseable {
 
     HostGrpc.HostBlockingStub host() {
         return HostGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    VcpusGrpc.VcpusBlockingStub vcpus() {
+        return VcpusGrpc.newBlockingStub(channel)
                 .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
     }
 

@@ -26,6 +26,7 @@ import picocli.CommandLine.Spec;
             SeamcallCommand.class,
             SandboxCommand.class,
             FaultCommand.class,
+            VcpuCommand.class,
             OperationCommand.class,
             ExplainCommand.class,
             CompletionCommand.class

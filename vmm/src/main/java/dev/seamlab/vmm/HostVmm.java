@@ -11,6 +11,7 @@ import dev.seamlab.kvm.KvmTdx;
 import dev.seamlab.kvm.PairLedger;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.vmm.fault.HostFaults;
+import dev.seamlab.vmm.step.StepwiseVms;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -27,6 +28,7 @@ final class HostVmm implements Vmm {
     private final RawMachine raw;
     private final PairLedger ledger;
     private final HostFaults faults;
+    private final StepwiseVms stepwise;
     private final Map<String, Td> tds = new ConcurrentHashMap<>();
     private final AtomicInteger owners = new AtomicInteger(PairLedger.NOBODY);
 
@@ -36,6 +38,7 @@ final class HostVmm implements Vmm {
         this.raw = raw;
         this.ledger = new PairLedger(options.profile().memoryEnd(), options.profile().cpus());
         host.tdh().phymem().setPairListener(ledger);
+        this.stepwise = new StepwiseVms(host, ledger, owners::incrementAndGet);
         this.faults = new HostFaults(raw.machine(), host.pages(), this::worksFor);
     }
 
@@ -69,6 +72,11 @@ final class HostVmm implements Vmm {
     @Override
     public RawMachine raw() {
         return raw;
+    }
+
+    @Override
+    public StepwiseVms stepwise() {
+        return stepwise;
     }
 
     @Override
@@ -146,8 +154,23 @@ final class HostVmm implements Vmm {
     }
 
     @Override
-    public Outcome<TdSnapshot> delete(String id) {
-        return with(id, td -> td.delete(() -> tds.remove(id, td)));
+    public Outcome<TrustDomain> terminate(String id) {
+        return with(id, Td::terminate);
+    }
+
+    @Override
+    public Outcome<List<VcpuSnapshot>> vcpus(String id) {
+        return with(id, td -> Outcome.done(td.vcpuSnapshots()));
+    }
+
+    @Override
+    public Outcome<DrivenVcpu> drive(String id, int vcpu) {
+        return with(id, td -> td.drive(vcpu));
+    }
+
+    @Override
+    public Outcome<TdSnapshot> delete(String id, DeleteWatch watch) {
+        return with(id, td -> td.delete(watch, () -> tds.remove(id, td)));
     }
 
     private <T> Outcome<T> with(String id, Function<Td, Outcome<T>> action) {
@@ -189,9 +212,13 @@ final class HostVmm implements Vmm {
         for (String finding : HostAuditor.audit(host)) {
             findings.add(new Finding("host", "host", finding));
         }
-        List<KvmTdx> vms = tds.values().stream().map(Td::vm).toList();
+        List<KvmTdx> vms = new ArrayList<>(stepwise.tdxVms());
+        tds.values().forEach(td -> vms.add(td.vm()));
         KvmAuditor auditor = new KvmAuditor(host, ledger);
-        auditor.audit(vms, (rule, vm, text) -> findings.add(new Finding(rule, nameOf(vm), text)));
+        auditor.audit(
+                vms,
+                stepwise.ordinaryVms(),
+                (rule, vm, text) -> findings.add(new Finding(rule, nameOf(vm), text)));
         return List.copyOf(findings);
     }
 
@@ -200,12 +227,14 @@ final class HostVmm implements Vmm {
                 .filter(td -> td.vm().owner() == owner)
                 .map(Td::id)
                 .findFirst()
+                .or(() -> stepwise.idOf(owner).map(id -> "vms/" + id))
                 .orElse("host");
     }
 
     @Override
     public void close() {
         faults.disarmAll();
+        stepwise.close();
         for (String id : List.copyOf(tds.keySet())) {
             var _ = stop(id);
             var _ = delete(id);

@@ -22,6 +22,7 @@ public final class StoredOperation {
     private final CompletableFuture<Outcome> outcome = new CompletableFuture<>();
     private volatile Supplier<State> state = () -> State.STATE_UNSPECIFIED;
     private volatile boolean cancelRequested;
+    private volatile long pagesLeft;
 
     StoredOperation(String name, String verb, String trustDomain) {
         this.name = name;
@@ -57,6 +58,11 @@ public final class StoredOperation {
         state = source;
     }
 
+    /** Pages that are still to be given back, as far as the work knows. */
+    public void reportPagesLeft(long pages) {
+        pagesLeft = pages;
+    }
+
     public void succeed(Message response) {
         State last = state.get();
         state = () -> last;
@@ -81,6 +87,7 @@ public final class StoredOperation {
                                                 .setVerb(verb)
                                                 .setState(state.get())
                                                 .setCancelRequested(cancelRequested)
+                                                .setPagesLeft(pagesLeft)
                                                 .build()));
         Outcome end = outcome.getNow(null);
         if (end != null) {

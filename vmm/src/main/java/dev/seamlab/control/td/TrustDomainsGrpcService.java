@@ -24,6 +24,7 @@ import dev.seamlab.v1.ResetTrustDomainRequest;
 import dev.seamlab.v1.ResumeTrustDomainRequest;
 import dev.seamlab.v1.StartTrustDomainRequest;
 import dev.seamlab.v1.StopTrustDomainRequest;
+import dev.seamlab.v1.TerminateTrustDomainRequest;
 import dev.seamlab.v1.TrustDomain;
 import dev.seamlab.v1.TrustDomainsGrpc;
 import dev.seamlab.v1.UpdateTrustDomainRequest;
@@ -129,6 +130,12 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     @Override
     public void killTrustDomain(KillTrustDomainRequest request, StreamObserver<TrustDomain> out) {
         calls.unary(request, out, r -> change(r.getName(), vmm::kill));
+    }
+
+    @Override
+    public void terminateTrustDomain(
+            TerminateTrustDomainRequest request, StreamObserver<TrustDomain> out) {
+        calls.unary(request, out, r -> change(r.getName(), vmm::terminate));
     }
 
     @Override
@@ -285,7 +292,14 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
                 name,
                 operation -> {
                     operation.reportStateFrom(() -> state(id));
-                    faults.retire(errors.granted(vmm.delete(id)));
+                    faults.retire(
+                            errors.granted(
+                                    vmm.delete(
+                                            id,
+                                            pagesLeft -> {
+                                                operation.reportPagesLeft(pagesLeft);
+                                                return !operation.isCancelRequested();
+                                            })));
                     births.forget(id);
                     return Empty.getDefaultInstance();
                 });
