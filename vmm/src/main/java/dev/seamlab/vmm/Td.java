@@ -291,23 +291,22 @@ final class Td implements TrustDomain {
     }
 
     Outcome<TrustDomain> terminate() {
-        actions.lock();
-        try {
-            if (TdAction.TERMINATE.legalFrom().contains(state()) && vm.isDead()) {
-                return Outcome.refused(new Refusal.VmDead(id(), TdAction.TERMINATE));
-            }
-            int[] result = new int[1];
-            Outcome<TrustDomain> ended = end(TdAction.TERMINATE, () -> result[0] = vm.terminate());
-            return result[0] == Errno.OK
-                    ? ended
-                    : Outcome.refused(
+        Outcome<TrustDomain> dead = Outcome.refused(new Refusal.VmDead(id(), TdAction.TERMINATE));
+        if (TdAction.TERMINATE.legalFrom().contains(state()) && vm.isDead()) {
+            return dead;
+        }
+        int[] result = new int[1];
+        Outcome<TrustDomain> ended = end(TdAction.TERMINATE, () -> result[0] = vm.terminate());
+        return switch (result[0]) {
+            case Errno.OK -> ended;
+            case Errno.EIO -> dead; // killed since we looked
+            default ->
+                    Outcome.refused(
                             new Refusal.HostError(
                                     "KVM_TDX_TERMINATE_VM",
                                     Errno.name(result[0]),
                                     "the KeyID is not released"));
-        } finally {
-            actions.unlock();
-        }
+        };
     }
 
     /**

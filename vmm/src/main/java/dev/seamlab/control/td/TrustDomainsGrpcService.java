@@ -300,6 +300,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
                                                 operation.reportPagesLeft(pagesLeft);
                                                 return !operation.isCancelRequested();
                                             })));
+                    operation.reportPagesLeft(0);
                     births.forget(id);
                     return Empty.getDefaultInstance();
                 });
