@@ -11,11 +11,13 @@ import com.google.protobuf.Message;
 import com.google.protobuf.util.Durations;
 import dev.seamlab.v1.AuditGrpc;
 import dev.seamlab.v1.EventsGrpc;
+import dev.seamlab.v1.FaultsGrpc;
 import dev.seamlab.v1.HostGrpc;
 import dev.seamlab.v1.MemoryGrpc;
 import dev.seamlab.v1.PamtGrpc;
 import dev.seamlab.v1.SeamcallsGrpc;
 import dev.seamlab.v1.TrustDomainsGrpc;
+import dev.seamlab.v1.VcpusGrpc;
 import io.grpc.ChannelCredentials;
 import io.grpc.ClientInterceptor;
 import io.grpc.Grpc;
@@ -113,6 +115,16 @@ final class Client implements AutoCloseable {
     /** For events that are followed as long as somebody looks. */
     EventsGrpc.EventsBlockingStub endlessEvents() {
         return EventsGrpc.newBlockingStub(channel).withWaitForReady();
+    }
+
+    VcpusGrpc.VcpusBlockingStub vcpus() {
+        return VcpusGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    FaultsGrpc.FaultsBlockingStub faults() {
+        return FaultsGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
     }
 
     SeamcallsGrpc.SeamcallsBlockingStub seamcalls() {

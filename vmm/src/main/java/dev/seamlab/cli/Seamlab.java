@@ -30,6 +30,8 @@ import picocli.CommandLine.Spec;
             SeamcallCommand.class,
             TraceCommand.class,
             SandboxCommand.class,
+            FaultCommand.class,
+            VcpuCommand.class,
             OperationCommand.class,
             ExplainCommand.class,
             CheckCommand.class,

@@ -8,6 +8,7 @@ import dev.seamlab.v1.PauseTrustDomainRequest;
 import dev.seamlab.v1.ResumeTrustDomainRequest;
 import dev.seamlab.v1.StartTrustDomainRequest;
 import dev.seamlab.v1.StopTrustDomainRequest;
+import dev.seamlab.v1.TerminateTrustDomainRequest;
 import dev.seamlab.v1.TrustDomain;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -75,6 +76,19 @@ final class TdActions {
         TrustDomain act(Client client, String name) {
             return client.trustDomains()
                     .stopTrustDomain(StopTrustDomainRequest.newBuilder().setName(name).build());
+        }
+    }
+
+    /** {@code seamlab td terminate}. */
+    @Command(
+            name = "terminate",
+            description = "Releases the KeyID early; memory is held until the delete.")
+    static final class Terminate extends Action {
+        @Override
+        TrustDomain act(Client client, String name) {
+            return client.trustDomains()
+                    .terminateTrustDomain(
+                            TerminateTrustDomainRequest.newBuilder().setName(name).build());
         }
     }
 

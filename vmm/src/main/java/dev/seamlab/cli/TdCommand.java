@@ -19,6 +19,7 @@ import picocli.CommandLine.Spec;
             TdActions.Pause.class,
             TdActions.Resume.class,
             TdActions.Stop.class,
+            TdActions.Terminate.class,
             TdActions.Delete.class,
             TdWatchCommand.class,
             TdTopCommand.class

@@ -46,6 +46,9 @@ final class WaitLine {
                 + " "
                 + MemoryStory.shortName(metadata.getTrustDomain())
                 + ": "
-                + metadata.getState().name();
+                + metadata.getState().name()
+                + (metadata.getPagesLeft() > 0
+                        ? ", " + metadata.getPagesLeft() + " pages left"
+                        : "");
     }
 }

@@ -6,6 +6,7 @@ import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -78,7 +79,10 @@ public final class StatusGuide {
                 advice.next());
     }
 
-    /** The status word that a person means: a number, hex or decimal, or the name of a status. */
+    /**
+     * The status word that a person means: a number, hex or decimal, or the name of a status, with
+     * an operand or without ({@code OPERAND_BUSY|SEPT_TREE}).
+     */
     public static Optional<Long> parse(String text) {
         String clean = text.strip().replace("_", "");
         try {
@@ -95,11 +99,24 @@ public final class StatusGuide {
     }
 
     private static Optional<Long> named(String text) {
-        String name = text.strip().toUpperCase(java.util.Locale.ROOT);
+        int bar = text.indexOf('|');
+        String name = (bar < 0 ? text : text.substring(0, bar)).strip().toUpperCase(Locale.ROOT);
         String bare = name.startsWith("TDX_") ? name.substring("TDX_".length()) : name;
         for (StatusCode code : StatusCode.values()) {
             if (code.name().equals(bare)) {
-                return Optional.of(code.word());
+                return bar < 0
+                        ? Optional.of(code.word())
+                        : operandNamed(text.substring(bar + 1)).map(id -> code.word() | id);
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static Optional<Long> operandNamed(String text) {
+        String name = text.strip().toUpperCase(Locale.ROOT);
+        for (Operand operand : Operand.values()) {
+            if (operand.name().equals(name)) {
+                return Optional.of((long) operand.id());
             }
         }
         return Optional.empty();

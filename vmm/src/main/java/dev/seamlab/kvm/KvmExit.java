@@ -60,6 +60,12 @@ public sealed interface KvmExit {
     /** The guest wrote to an I/O port. */
     record PortOut(int port, int size, long value) implements KvmExit {}
 
+    /**
+     * The guest halted; only from {@link KvmVcpu#runUntilHalt}. It goes on after its HLT when it is
+     * run again.
+     */
+    record Halted() implements KvmExit {}
+
     /** Triple fault. */
     record Shutdown() implements KvmExit {}
 

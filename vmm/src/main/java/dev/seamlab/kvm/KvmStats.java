@@ -153,6 +153,11 @@ public final class KvmStats {
         return result;
     }
 
+    /** Current value of one slot. */
+    long get(int slot, Counter counter) {
+        return (long) WORDS.getOpaque(words, at(slot, counter));
+    }
+
     private static int at(int slot, Counter counter) {
         // The first stride holds the array's length, which every bounds check reads.
         return (slot + 1) * STRIDE + counter.ordinal();

@@ -64,7 +64,7 @@ public final class KvmTdx {
     private final TdxHost host;
     private final PairLedger ledger;
     private final int owner;
-    private final int maxVcpus;
+    private volatile int maxVcpus; // lowered under KVM, before there are vCPUs
     private final Lock kvmLock = new Lock(LockRank.KVM);
     private final Lock slotsLock = new Lock(LockRank.SLOTS);
     private final SlotRwLock mmuLock;
@@ -175,6 +175,32 @@ public final class KvmTdx {
         } finally {
             kvmLock.unlock();
         }
+    }
+
+    /**
+     * KVM_ENABLE_CAP with KVM_CAP_MAX_VCPUS: fewer vCPUs than the host offers.
+     *
+     * @return OK; EINVAL for more than that, for none, or once there are vCPUs; EIO on a dead VM
+     */
+    public int limitVcpus(int most) {
+        kvmLock.lock();
+        try {
+            if (isDead()) {
+                return Errno.EIO;
+            }
+            if (created > 0 || most < 1 || most > maxVcpus) {
+                return Errno.EINVAL;
+            }
+            maxVcpus = most;
+            return Errno.OK;
+        } finally {
+            kvmLock.unlock();
+        }
+    }
+
+    /** Closes a guest_memfd that no slot shows any more, and gives its pages back. */
+    public void closeGuestMemfd(GuestMemfd memfd) {
+        memory.close(memfd);
     }
 
     /**
@@ -346,6 +372,16 @@ public final class KvmTdx {
     /** The module's answer behind the last failure, if one was. */
     public @Nullable ModuleAnswer lastAnswer() {
         return lastAnswer;
+    }
+
+    /** Whether KVM_TDX_FINALIZE_VM is done and the VM is not being torn down. */
+    public boolean isFinalised() {
+        return isRunnable();
+    }
+
+    /** GPA bit that marks shared addresses, once the TD is initialised. */
+    public int sharedBit() {
+        return config().sharedBit();
     }
 
     /** Whether the VM is dead: bugged, or ended by its guest's own doing. */

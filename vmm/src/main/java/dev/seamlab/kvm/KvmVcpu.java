@@ -47,8 +47,8 @@ public final class KvmVcpu {
 
     // All guarded by mutex, or by KVM while the VM is torn down.
     private final List<Long> tdcx = new ArrayList<>();
-    private @Pfn long tdvpr = PageAllocator.NONE;
-    private boolean initialised;
+    private volatile @Pfn long tdvpr = PageAllocator.NONE;
+    private volatile boolean initialised;
     private boolean bound;
     private @Hpa long populateSource;
 
@@ -335,12 +335,24 @@ public final class KvmVcpu {
      * halted. Exits before that only after {@link #requestExit}.
      */
     public KvmExit run() {
+        return run(false);
+    }
+
+    /**
+     * As {@link #run}, but comes back with {@link KvmExit.Halted} where the guest halts: KVM_RUN
+     * for a user space that serves HLT itself (KVM_EXIT_HLT).
+     */
+    public KvmExit runUntilHalt() {
+        return run(true);
+    }
+
+    private KvmExit run(boolean exitOnHalt) {
         mutex.lock();
         try {
             if (!initialised || !bound || !vm.isRunnable()) {
                 return new KvmExit.Failed(Errno.EINVAL, "KVM_RUN before the TD is finalised");
             }
-            return run.run();
+            return run.run(exitOnHalt);
         } finally {
             mutex.unlock();
         }
@@ -416,6 +428,26 @@ public final class KvmVcpu {
         return populateSource;
     }
 
+    /** Logical CPU that the module associates this vCPU with, or -1. */
+    public int cpu() {
+        return Cells.acquire(associated, CPU) - 1;
+    }
+
+    /** Times this vCPU left the guest. */
+    public long tdExits() {
+        return vm.stats().get(slot(), Counter.TD_EXITS);
+    }
+
+    /** Whether KVM_TDX_INIT_VCPU is done. */
+    public boolean isInitialised() {
+        return initialised;
+    }
+
+    /** Address of the TDVPR page; 0 before there is one. */
+    public @Hpa long rootHpa() {
+        return tdvpr == PageAllocator.NONE ? 0 : tdvprHpa();
+    }
+
     @Hpa
     long tdvprHpa() {
         return Addresses.hpa(tdvpr);
@@ -487,7 +519,8 @@ public final class KvmVcpu {
         return (long) tdcx.size() + (tdvpr == PageAllocator.NONE ? 0 : 1);
     }
 
-    long poolPages() {
+    /** Pages that wait in its pools. */
+    public long poolPages() {
         return pool.held();
     }
 

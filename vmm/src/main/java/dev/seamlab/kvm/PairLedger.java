@@ -61,6 +61,11 @@ public final class PairLedger implements PairListener {
         Cells.release(working, (cpu.index() + 1) * STRIDE, owner << USE_BITS | cause.ordinal());
     }
 
+    /** For which VM the claimant of a CPU works at the moment, or {@link #NOBODY}. */
+    public int workingFor(int cpu) {
+        return Cells.acquire(working, (cpu + 1) * STRIDE) >>> USE_BITS;
+    }
+
     @Override
     public void added(HostCpu cpu, @Pfn long pfn) {
         // The caller says what it works on, because asking the page allocator would take its lock

@@ -59,7 +59,10 @@ final class VcpuRun {
         this.tdvmcalls = new Tdvmcalls(vm, gprs);
     }
 
-    KvmExit run() {
+    /**
+     * @param exitOnHalt whether user space wants to hear of a guest that halts
+     */
+    KvmExit run(boolean exitOnHalt) {
         while (true) {
             if (mode.mustLeave()) {
                 tdvmcalls.interruptMapGpa();
@@ -71,6 +74,9 @@ final class VcpuRun {
             }
             Next next = onCpu();
             if (next == Next.HALT) {
+                if (exitOnHalt) {
+                    return new KvmExit.Halted();
+                }
                 mode.halt();
             } else if (next == Next.EXIT) {
                 return exit;

@@ -79,6 +79,22 @@ final class VmMemory {
         });
     }
 
+    /** Forgets a file that no slot shows any more. */
+    void close(GuestMemfd memfd) {
+        int result =
+                vm.underSlots(() -> {
+                    if (!memfd.bound().isEmpty()) {
+                        return Errno.EBUSY;
+                    }
+                    memfd.backing().punch(0, memfd.pages());
+                    memfds.remove(memfd);
+                    return Errno.OK;
+                });
+        if (result != Errno.OK) {
+            throw new IllegalStateException("a slot still shows the file");
+        }
+    }
+
     /** Allocates what a range of a file lacks. */
     int allocate(GuestMemfd memfd, long first, long last) {
         return vm.underSlots(() -> {

@@ -10,6 +10,8 @@ import dev.seamlab.kvm.KvmAuditor;
 import dev.seamlab.kvm.KvmTdx;
 import dev.seamlab.kvm.PairLedger;
 import dev.seamlab.machine.Addresses;
+import dev.seamlab.vmm.fault.HostFaults;
+import dev.seamlab.vmm.step.StepwiseVms;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -26,6 +28,8 @@ final class HostVmm implements Vmm {
     private final TdxHost host;
     private final RawMachine raw;
     private final PairLedger ledger;
+    private final HostFaults faults;
+    private final StepwiseVms stepwise;
     private final Map<String, Td> tds = new ConcurrentHashMap<>();
     private final Object retiring = new Object();
     private Contention retired = Contention.NONE; // guarded by retiring
@@ -52,6 +56,8 @@ final class HostVmm implements Vmm {
                         id -> with(id, Outcome::done),
                         tdr -> idWhere(vm -> vm.tdrAddress() == tdr),
                         pamt);
+        this.stepwise = new StepwiseVms(host, ledger, owners::incrementAndGet);
+        this.faults = new HostFaults(raw.machine(), host.pages(), this::worksFor);
     }
 
     static Outcome<Vmm> start(VmmOptions options) {
@@ -84,6 +90,21 @@ final class HostVmm implements Vmm {
     @Override
     public RawMachine raw() {
         return raw;
+    }
+
+    @Override
+    public StepwiseVms stepwise() {
+        return stepwise;
+    }
+
+    @Override
+    public HostFaults faults() {
+        return faults;
+    }
+
+    private boolean worksFor(int cpu, String id) {
+        Td td = tds.get(id);
+        return td != null && td.vm().owner() == ledger.workingFor(cpu);
     }
 
     @Override
@@ -151,8 +172,23 @@ final class HostVmm implements Vmm {
     }
 
     @Override
-    public Outcome<TdSnapshot> delete(String id) {
-        return with(id, td -> td.delete(() -> retire(td)));
+    public Outcome<TrustDomain> terminate(String id) {
+        return with(id, Td::terminate);
+    }
+
+    @Override
+    public Outcome<List<VcpuSnapshot>> vcpus(String id) {
+        return with(id, td -> Outcome.done(td.vcpuSnapshots()));
+    }
+
+    @Override
+    public Outcome<DrivenVcpu> drive(String id, int vcpu) {
+        return with(id, td -> td.drive(vcpu));
+    }
+
+    @Override
+    public Outcome<TdSnapshot> delete(String id, DeleteWatch watch) {
+        return with(id, td -> td.delete(watch, () -> retire(td)));
     }
 
     /** What a TD met stays in the host's figures; no reader finds it there twice or not at all. */
@@ -237,19 +273,25 @@ final class HostVmm implements Vmm {
         for (String finding : HostAuditor.audit(host)) {
             findings.add(new Finding("host", "host", finding));
         }
-        List<KvmTdx> vms = tds.values().stream().map(Td::vm).toList();
+        List<KvmTdx> vms = new ArrayList<>(stepwise.tdxVms());
+        tds.values().forEach(td -> vms.add(td.vm()));
         KvmAuditor auditor = new KvmAuditor(host, ledger);
-        auditor.audit(vms, (rule, vm, text) -> findings.add(new Finding(rule, nameOf(vm), text)));
+        auditor.audit(
+                vms,
+                stepwise.ordinaryVms(),
+                (rule, vm, text) -> findings.add(new Finding(rule, nameOf(vm), text)));
         return List.copyOf(findings);
     }
 
     private String nameOf(int owner) {
         String id = idWhere(vm -> vm.owner() == owner);
-        return id.isEmpty() ? "host" : id;
+        return id.isEmpty() ? stepwise.idOf(owner).map(vm -> "vms/" + vm).orElse("host") : id;
     }
 
     @Override
     public void close() {
+        faults.disarmAll();
+        stepwise.close();
         for (String id : List.copyOf(tds.keySet())) {
             var _ = stop(id);
             var _ = delete(id);

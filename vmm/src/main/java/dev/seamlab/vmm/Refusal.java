@@ -4,6 +4,7 @@ package dev.seamlab.vmm;
 import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.abi.Status;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -159,6 +160,88 @@ public sealed interface Refusal {
         @Override
         public String message() {
             return "vCPU " + vcpu + " of trust domain \"" + id + "\": " + reason;
+        }
+    }
+
+    /**
+     * Its KVM machine is dead: KVM does nothing for it any more but to take it down (EIO).
+     *
+     * @param action what was asked
+     */
+    record VmDead(String id, TdAction action) implements Refusal {
+        @Override
+        public String message() {
+            return action
+                    + ": the KVM machine of trust domain \""
+                    + id
+                    + "\" is dead (EIO); delete it, which releases its KeyID first";
+        }
+    }
+
+    /** Somebody drives a vCPU of the TD by hand. */
+    record VcpuDriven(String id, int vcpu) implements Refusal {
+        @Override
+        public String message() {
+            return "a client drives vCPU "
+                    + vcpu
+                    + " of trust domain \""
+                    + id
+                    + "\" by hand; try again when it has finished";
+        }
+    }
+
+    /** A vCPU that the TD does not have. */
+    record NoVcpu(String id, int vcpu) implements Refusal {
+        @Override
+        public String message() {
+            return "trust domain \"" + id + "\" has no vCPU " + vcpu;
+        }
+    }
+
+    /** No step-wise virtual machine has this id. */
+    record NoVm(String id) implements Refusal {
+        @Override
+        public String message() {
+            return "there is no virtual machine \"" + id + "\"";
+        }
+    }
+
+    /** A step-wise virtual machine has this id already. */
+    record VmExists(String id) implements Refusal {
+        @Override
+        public String message() {
+            return "a virtual machine \"" + id + "\" exists already";
+        }
+    }
+
+    /** A vCPU that a step-wise virtual machine does not have. */
+    record NoStepVcpu(String id, int vcpu) implements Refusal {
+        @Override
+        public String message() {
+            return "virtual machine \"" + id + "\" has no vCPU " + vcpu;
+        }
+    }
+
+    /**
+     * An ioctl failed, as it does for any user space.
+     *
+     * @param ioctl for example {@code KVM_TDX_INIT_VM}
+     * @param errno its name, for example {@code EINVAL}
+     * @param hwError status word that the module answered, or 0
+     * @param more what else user space finds in its structures
+     */
+    record IoctlFailed(String ioctl, String errno, long hwError, Map<String, String> more)
+            implements Refusal {
+        public IoctlFailed {
+            more = Map.copyOf(more);
+        }
+
+        @Override
+        public String message() {
+            return ioctl
+                    + " failed with -"
+                    + errno
+                    + (hwError == 0 ? "" : ": the TDX module answered " + Status.show(hwError));
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.vmm;
 
-import dev.seamlab.guest.ProgramRunner;
+import dev.seamlab.guest.GuestSeat;
 import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageUse;
@@ -18,6 +18,7 @@ import dev.seamlab.machine.sched.Lock;
 import dev.seamlab.machine.sched.LockRank;
 import dev.seamlab.machine.sched.WaitQueue;
 import dev.seamlab.machine.sched.Waits;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -54,7 +55,8 @@ final class Td implements TrustDomain {
 
     // Written while CREATING; everybody else comes later.
     private volatile List<KvmVcpu> vcpus = List.of();
-    private volatile List<ProgramRunner> runners = List.of();
+    private volatile List<GuestSeat> seats = List.of();
+    private volatile List<HandDrive> drives = List.of();
     private volatile long conversionsOfBuild;
     private volatile @Nullable GuestLayout layout;
 
@@ -176,10 +178,10 @@ final class Td implements TrustDomain {
         long operations = 0;
         long accepted = 0;
         int finished = 0;
-        for (ProgramRunner runner : runners) {
-            operations += runner.progress().operations();
-            accepted += runner.progress().pagesAccepted();
-            finished += runner.progress().isFinished() ? 1 : 0;
+        for (GuestSeat seat : seats) {
+            operations += seat.operations();
+            accepted += seat.pagesAccepted();
+            finished += seat.isFinished() ? 1 : 0;
         }
         KvmStats stats = vm.stats();
         return new TdProgress(
@@ -263,12 +265,14 @@ final class Td implements TrustDomain {
             }
             if (refusal != null) {
                 become(TdState.DELETING, Optional.of(refusal));
-                tearDown();
+                boolean gone = tearDown(pagesLeft -> true);
+                assert gone;
                 return refusal;
             }
             vcpus = List.copyOf(builder.vcpus());
             conversionsOfBuild = conversions();
-            runners = List.copyOf(builder.runners());
+            seats = List.copyOf(builder.seats());
+            drives = hands(builder.layout());
             setMrtd(builder.mrtd());
             become(TdState.READY, Optional.empty());
             return null;
@@ -280,6 +284,11 @@ final class Td implements TrustDomain {
     Outcome<TrustDomain> start(TdAction action) {
         actions.lock();
         try {
+            for (HandDrive drive : drives) {
+                if (drive.isTaken()) {
+                    return Outcome.refused(new Refusal.VcpuDriven(id(), drive.index()));
+                }
+            }
             if (!action.legalFrom().contains(state())
                     || !become(TdState.RUNNING, Optional.empty())) {
                 return wrongState(action);
@@ -313,6 +322,25 @@ final class Td implements TrustDomain {
         return end(TdAction.KILL, vm::die);
     }
 
+    Outcome<TrustDomain> terminate() {
+        Outcome<TrustDomain> dead = Outcome.refused(new Refusal.VmDead(id(), TdAction.TERMINATE));
+        if (TdAction.TERMINATE.legalFrom().contains(state()) && vm.isDead()) {
+            return dead;
+        }
+        int[] result = new int[1];
+        Outcome<TrustDomain> ended = end(TdAction.TERMINATE, () -> result[0] = vm.terminate());
+        return switch (result[0]) {
+            case Errno.OK -> ended;
+            case Errno.EIO -> dead; // killed since we looked
+            default ->
+                    Outcome.refused(
+                            new Refusal.HostError(
+                                    "KVM_TDX_TERMINATE_VM",
+                                    Errno.name(result[0]),
+                                    "the KeyID is not released"));
+        };
+    }
+
     /**
      * To STOPPED.
      *
@@ -335,7 +363,7 @@ final class Td implements TrustDomain {
     }
 
     /** Tears down; {@code gone} runs when nothing is left, before the last snapshot goes out. */
-    Outcome<TdSnapshot> delete(Runnable gone) {
+    Outcome<TdSnapshot> delete(DeleteWatch watch, Runnable gone) {
         actions.lock();
         try {
             if (!TdAction.DELETE.legalFrom().contains(state())
@@ -343,7 +371,10 @@ final class Td implements TrustDomain {
                 return Outcome.refused(new Refusal.WrongState(id(), TdAction.DELETE, state()));
             }
             evict();
-            tearDown();
+            if (!tearDown(watch)) {
+                become(TdState.STOPPED, Optional.empty());
+                return Outcome.refused(new Refusal.Cancelled("the teardown"));
+            }
             gone.run();
             TdSnapshot last = snapshot();
             subscriptions.forEach(Subscription::end);
@@ -353,12 +384,63 @@ final class Td implements TrustDomain {
         }
     }
 
-    private void tearDown() {
-        vm.destroy();
+    /** Whether it came to its end. */
+    private boolean tearDown(DeleteWatch watch) {
+        if (!vm.destroy((done, total) -> watch.mayGoOn(total - done)).isFinished()) {
+            return false;
+        }
         listener.gone(snapshot());
         for (Subscription subscription : subscriptions) {
             subscription.end();
         }
+        return true;
+    }
+
+    // ------------------------------------------------------------------ vCPUs by hand
+
+    private List<HandDrive> hands(GuestLayout memory) {
+        List<HandDrive> all = new ArrayList<>();
+        for (KvmVcpu vcpu : vcpus) {
+            all.add(new HandDrive(this, vcpu, seats.get(vcpu.index()), memory));
+        }
+        return List.copyOf(all);
+    }
+
+    Outcome<DrivenVcpu> drive(int index) {
+        actions.lock();
+        try {
+            if (index >= spec.vcpus()) {
+                return Outcome.refused(new Refusal.NoVcpu(id(), index));
+            }
+            if (!TdAction.RUN_VCPU.legalFrom().contains(state())) {
+                return Outcome.refused(new Refusal.WrongState(id(), TdAction.RUN_VCPU, state()));
+            }
+            HandDrive drive = drives.get(index);
+            return drive.isTaken()
+                    ? Outcome.refused(new Refusal.VcpuDriven(id(), index))
+                    : Outcome.done(drive.take());
+        } finally {
+            actions.unlock();
+        }
+    }
+
+    List<VcpuSnapshot> vcpuSnapshots() {
+        return drives.stream().map(HandDrive::snapshot).toList();
+    }
+
+    /** A driven vCPU counts among the live ones while it may be in the guest. */
+    void enterByHand() {
+        Cells.getAndAdd(words, LIVE, 1);
+    }
+
+    void leaveByHand() {
+        Cells.getAndAdd(words, LIVE, -1);
+        vcpusGone.wakeAll();
+    }
+
+    /** A driven vCPU cannot go on. */
+    void failByHand(KvmVcpu vcpu, String reason) {
+        fail(vcpu, reason);
     }
 
     // ------------------------------------------------------------------ memory
@@ -440,6 +522,7 @@ final class Td implements TrustDomain {
     // ------------------------------------------------------------------ vCPU threads
 
     private void launch() {
+        drives.forEach(HandDrive::forget);
         Cells.release(words, LIVE, vcpus.size());
         for (KvmVcpu vcpu : vcpus) {
             vcpu.allowRun();

@@ -16,6 +16,10 @@ public enum TdAction {
     STOP(EnumSet.of(TdState.RUNNING, TdState.PAUSED)),
     /** READY, RUNNING or PAUSED to STOPPED, with a dead KVM machine. */
     KILL(EnumSet.of(TdState.READY, TdState.RUNNING, TdState.PAUSED)),
+    /** READY, STOPPED or FAILED to STOPPED, with its KeyID released. */
+    TERMINATE(EnumSet.of(TdState.READY, TdState.STOPPED, TdState.FAILED)),
+    /** Lets somebody drive a vCPU by hand; the state stays, unless the vCPU cannot go on. */
+    RUN_VCPU(EnumSet.of(TdState.READY, TdState.PAUSED)),
     /** Tears the TD down and gives everything back. */
     DELETE(EnumSet.of(TdState.READY, TdState.STOPPED, TdState.FAILED));
 

@@ -2,6 +2,7 @@
 package dev.seamlab.vmm;
 
 import dev.seamlab.guest.GuestMemory.Range;
+import dev.seamlab.guest.GuestSeat;
 import dev.seamlab.guest.ProgramRunner;
 import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.kernel.Errno;
@@ -42,7 +43,7 @@ final class TdBuilder {
     private final GuestLayout layout;
     private final BooleanSupplier cancelled;
     private final List<KvmVcpu> vcpus = new ArrayList<>();
-    private final List<ProgramRunner> runners = new ArrayList<>();
+    private final List<GuestSeat> seats = new ArrayList<>();
     private String mrtd = "";
 
     TdBuilder(TdxHost host, KvmTdx vm, TrustDomainSpec spec, BooleanSupplier cancelled) {
@@ -61,8 +62,8 @@ final class TdBuilder {
         return vcpus;
     }
 
-    List<ProgramRunner> runners() {
-        return runners;
+    List<GuestSeat> seats() {
+        return seats;
     }
 
     String mrtd() {
@@ -126,14 +127,18 @@ final class TdBuilder {
         }
         mrtd = hex(words);
         for (KvmVcpu vcpu : vcpus) {
-            ProgramRunner runner =
-                    new ProgramRunner(
-                            spec.workload()
-                                    .compile(layout.guestMemory(), vcpu.index(), vcpus.size()),
-                            layout.guestMemory(),
-                            vcpu.index());
-            runners.add(runner);
-            vcpu.bindGuest(runner);
+            GuestSeat seat =
+                    new GuestSeat(
+                            new ProgramRunner(
+                                    spec.workload()
+                                            .compile(
+                                                    layout.guestMemory(),
+                                                    vcpu.index(),
+                                                    vcpus.size()),
+                                    layout.guestMemory(),
+                                    vcpu.index()));
+            seats.add(seat);
+            vcpu.bindGuest(seat);
         }
         return null;
     }

@@ -22,9 +22,12 @@ public enum TdState {
     STOPPING,
     /** No vCPU will run again; memory is still held. */
     STOPPED,
-    /** It is being torn down; gone afterwards. */
+    /** It is being torn down; gone afterwards, or STOPPED where somebody stopped that. */
     DELETING,
-    /** It cannot go on; only deleting is left. {@link TdSnapshot#failure} says why. */
+    /**
+     * It cannot go on; only releasing its KeyID and deleting are left. {@link TdSnapshot#failure}
+     * says why.
+     */
     FAILED;
 
     private static final Map<TdState, Set<TdState>> NEXT = new EnumMap<>(TdState.class);
@@ -36,9 +39,9 @@ public enum TdState {
         NEXT.put(RUNNING, EnumSet.of(PAUSED, STOPPING, FAILED));
         NEXT.put(PAUSED, EnumSet.of(RUNNING, STOPPING, FAILED));
         NEXT.put(STOPPING, EnumSet.of(STOPPED, FAILED));
-        NEXT.put(STOPPED, EnumSet.of(DELETING));
-        NEXT.put(DELETING, EnumSet.of(FAILED));
-        NEXT.put(FAILED, EnumSet.of(DELETING));
+        NEXT.put(STOPPED, EnumSet.of(STOPPING, DELETING));
+        NEXT.put(DELETING, EnumSet.of(STOPPED, FAILED));
+        NEXT.put(FAILED, EnumSet.of(STOPPING, DELETING));
     }
 
     /** The states that may follow this one. */

@@ -47,6 +47,14 @@ final class VcpuThread {
         }
     }
 
+    /** Serves an exit that asks for a conversion; whether it was one, and the vCPU can go on. */
+    boolean servesConversion(KvmExit exit) {
+        return switch (exit) {
+            case KvmExit.MapGpa _, KvmExit.MemoryFault _ -> serve(exit) == null;
+            default -> false;
+        };
+    }
+
     /** Null where the vCPU goes on. */
     private @Nullable End serve(KvmExit exit) {
         return switch (exit) {
@@ -67,6 +75,7 @@ final class VcpuThread {
                                     + (message.isEmpty() ? "" : ": " + message));
             // This VMM offers neither quotes nor notifications: what KVM preset is the answer.
             case KvmExit.Tdx _ -> null;
+            case KvmExit.Halted() -> null;
             case KvmExit.Shutdown() -> End.failed("triple fault");
             case KvmExit.Failed(int errno, String reason) ->
                     End.failed(reason + " (" + Errno.name(errno) + ")");

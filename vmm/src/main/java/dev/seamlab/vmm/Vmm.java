@@ -2,6 +2,8 @@
 package dev.seamlab.vmm;
 
 import dev.seamlab.host.TdxHost;
+import dev.seamlab.vmm.fault.HostFaults;
+import dev.seamlab.vmm.step.StepwiseVms;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 
@@ -35,6 +37,12 @@ public interface Vmm extends AutoCloseable {
      * the host.
      */
     RawMachine raw();
+
+    /** Virtual machines that are driven ioctl by ioctl, beside the trust domains. */
+    StepwiseVms stepwise();
+
+    /** The faults that this host is to meet. */
+    HostFaults faults();
 
     /** What is wrong with a specification on this host; empty where nothing is. Touches nothing. */
     List<Violation> validate(TrustDomainSpec spec);
@@ -77,11 +85,36 @@ public interface Vmm extends AutoCloseable {
     Outcome<TrustDomain> kill(String id);
 
     /**
+     * Releases the KeyID of a trust domain before it is deleted (KVM_TDX_TERMINATE_VM). Nothing
+     * runs afterwards: it is STOPPED, and its pages are reclaimed by the delete.
+     */
+    Outcome<TrustDomain> terminate(String id);
+
+    /** The vCPUs of a trust domain, by index; none before it is built. */
+    Outcome<List<VcpuSnapshot>> vcpus(String id);
+
+    /**
+     * Takes a vCPU of a trust domain that is READY or PAUSED into the caller's hand. Until that is
+     * closed the trust domain cannot be started.
+     */
+    Outcome<DrivenVcpu> drive(String id, int vcpu);
+
+    /**
      * Tears a trust domain down in the real order and gives every page and the KeyID back.
      *
      * @return the last snapshot of the TD
      */
-    Outcome<TdSnapshot> delete(String id);
+    default Outcome<TdSnapshot> delete(String id) {
+        return delete(id, pagesLeft -> true);
+    }
+
+    /**
+     * As {@link #delete(String)}, piece by piece.
+     *
+     * @param watch may stop it after any piece: the trust domain is STOPPED then, without a KeyID,
+     *     and another delete goes on there
+     */
+    Outcome<TdSnapshot> delete(String id, DeleteWatch watch);
 
     /** Who had to wait on this host and for what, over all TDs that it has and had. */
     Contention contention();

@@ -29,7 +29,8 @@ class TdStateTest {
                 switch (action) {
                     case START, RESUME -> TdState.RUNNING;
                     case PAUSE -> TdState.PAUSED;
-                    case STOP, KILL -> TdState.STOPPING;
+                    case STOP, KILL, TERMINATE -> TdState.STOPPING;
+                    case RUN_VCPU -> TdState.FAILED;
                     case DELETE -> TdState.DELETING;
                 };
         assertThat(action.legalFrom()).allMatch(from -> from.mayBecome(target));

@@ -33,6 +33,16 @@ public final class Waits {
         return Installed.WIRING.await(condition, atMost.toNanos());
     }
 
+    /**
+     * A CPU that is busy for a while, or until a condition holds. Unlike {@link #until} it may hold
+     * a CPU or a spinning lock: nobody else gets them meanwhile.
+     *
+     * @return whether the condition holds
+     */
+    public static boolean busyUntil(BooleanSupplier condition, Duration atMost) {
+        return Installed.WIRING.await(condition, atMost.toNanos());
+    }
+
     /** Between two attempts at something that answered BUSY. */
     public static void pause() {
         Installed.WIRING.pause();

@@ -36,13 +36,24 @@ public final class Calls {
     /** Answers each request of a stream, one after the other, in order. */
     public <Q extends Message, A> StreamObserver<Q> each(
             StreamObserver<A> out, Function<Q, A> work) {
+        return each(out, work, () -> {});
+    }
+
+    /**
+     * As {@link #each(StreamObserver, Function)}, for work that holds something.
+     *
+     * @param end runs once, when the stream is over, however it ended
+     */
+    public <Q extends Message, A> StreamObserver<Q> each(
+            StreamObserver<A> out, Function<Q, A> work, Runnable end) {
         return new EachRequest<>(
                 (ServerCallStreamObserver<A>) out,
                 request -> {
                     validator.check(request);
                     return work.apply(request);
                 },
-                errors);
+                errors,
+                end);
     }
 
     /** Begins a streaming call; whoever streams ends it. */

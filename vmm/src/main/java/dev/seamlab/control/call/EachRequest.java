@@ -16,13 +16,19 @@ final class EachRequest<Q, A> implements StreamObserver<Q> {
     private final ServerCallStreamObserver<A> out;
     private final Function<Q, A> work;
     private final ErrorMapper errors;
+    private final Runnable end;
     private boolean over;
     private boolean waiting;
 
-    EachRequest(ServerCallStreamObserver<A> out, Function<Q, A> work, ErrorMapper errors) {
+    EachRequest(
+            ServerCallStreamObserver<A> out,
+            Function<Q, A> work,
+            ErrorMapper errors,
+            Runnable end) {
         this.out = out;
         this.work = work;
         this.errors = errors;
+        this.end = end;
         out.disableAutoRequest();
         out.setOnReadyHandler(this::takeNextIfWaiting);
         out.request(1);
@@ -37,7 +43,7 @@ final class EachRequest<Q, A> implements StreamObserver<Q> {
         try {
             answer = work.apply(request);
         } catch (RuntimeException e) {
-            over = true;
+            finish();
             out.onError(errors.toException(e));
             return;
         }
@@ -55,14 +61,21 @@ final class EachRequest<Q, A> implements StreamObserver<Q> {
 
     @Override
     public void onError(Throwable e) {
-        over = true; // the client hung up; there is nobody to tell
+        finish(); // the client hung up; there is nobody to tell
     }
 
     @Override
     public void onCompleted() {
         if (!over) {
-            over = true;
+            finish();
             out.onCompleted();
+        }
+    }
+
+    private void finish() {
+        if (!over) {
+            over = true;
+            end.run();
         }
     }
 }

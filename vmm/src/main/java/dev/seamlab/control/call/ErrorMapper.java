@@ -36,6 +36,8 @@ public final class ErrorMapper {
     /** Errnos after which the same call may succeed. */
     private static final Set<String> TRANSIENT = Set.of("EAGAIN", "EBUSY", "EINTR", "ERESTARTSYS");
 
+    private static final String VM_TYPE = "seamlab.dev/Vm";
+
     /** Where a field of a specification stands in a create request. */
     private static final Map<String, String> FIELDS =
             Map.of(
@@ -109,6 +111,27 @@ public final class ErrorMapper {
                             Map.of(
                                     "td", failed.id(),
                                     "vcpu", Integer.toString(failed.vcpu())));
+            case Refusal.VmDead dead ->
+                    Rejection.precondition(
+                            "VM_DEAD", TrustDomainName.of(dead.id()), dead.message());
+            case Refusal.VcpuDriven driven ->
+                    Rejection.of(
+                            Code.ABORTED,
+                            "VCPU_DRIVEN_BY_CLIENT",
+                            driven.message(),
+                            Map.of(
+                                    "td", driven.id(),
+                                    "vcpu", Integer.toString(driven.vcpu())),
+                            Rejection.retryAfter(1));
+            case Refusal.NoVcpu none ->
+                    Rejection.notFound(
+                            "seamlab.dev/Vcpu",
+                            TrustDomainName.of(none.id()) + "/vcpus/" + none.vcpu());
+            case Refusal.NoVm(String id) -> Rejection.notFound(VM_TYPE, "vms/" + id);
+            case Refusal.VmExists(String id) -> Rejection.alreadyExists(VM_TYPE, "vms/" + id);
+            case Refusal.NoStepVcpu none ->
+                    Rejection.invalid("vcpu", none.message() + ": CreateVcpu makes them");
+            case Refusal.IoctlFailed failed -> ioctlFailed(failed);
             case Refusal.Cancelled cancelled ->
                     Rejection.of(
                             Code.CANCELLED,
@@ -185,6 +208,29 @@ public final class ErrorMapper {
                                         .setSubject(refused.leaf())
                                         .setDescription(refused.message()))
                         .build());
+    }
+
+    /** The errno as a code: what is wrong with the call, with the VM's state, or with the host. */
+    private static Rejection ioctlFailed(Refusal.IoctlFailed failed) {
+        Map<String, String> metadata = new TreeMap<>(failed.more());
+        metadata.put("ioctl", failed.ioctl());
+        if (failed.hwError() != 0) {
+            metadata.put("hw_error", String.format("0x%016x", failed.hwError()));
+        }
+        String errno = failed.errno();
+        String message = failed.message();
+        return switch (errno) {
+            case "EINVAL", "E2BIG", "EFAULT" ->
+                    Rejection.of(Code.INVALID_ARGUMENT, errno, message, metadata);
+            case "EEXIST" -> Rejection.of(Code.ALREADY_EXISTS, errno, message, metadata);
+            case "ENOENT" -> Rejection.of(Code.NOT_FOUND, errno, message, metadata);
+            case "EINTR" -> Rejection.of(Code.CANCELLED, errno, message, metadata);
+            case "EAGAIN", "EBUSY" ->
+                    Rejection.of(Code.ABORTED, errno, message, metadata, Rejection.retryAfter(1));
+            case "ENOMEM" -> exhausted(errno, "host/memory", message, metadata);
+            case "ENOSPC" -> exhausted(errno, "host/keyIds", message, metadata);
+            default -> Rejection.of(Code.FAILED_PRECONDITION, errno, message, metadata);
+        };
     }
 
     private static Rejection hostError(Refusal.HostError error) {

@@ -22,7 +22,8 @@ final class RequestValidator {
     private static final Map<String, String> PATTERNS =
             Map.of(
                     "name",
-                    "must be the full name, for example trustDomains/web-1 or sandboxes/lab-1",
+                    "must be the full name, for example trustDomains/web-1, sandboxes/lab-1 or"
+                            + " trustDomains/web-1/vcpus/0",
                     "parent",
                     "must be the full name, for example trustDomains/web-1",
                     "trust_domain",
@@ -30,6 +31,12 @@ final class RequestValidator {
                     "trust_domain_id",
                     "must be 1 to 63 of a-z, 0-9 and '-', begin with a letter and not end with"
                             + " '-', for example web-1; empty lets the server choose",
+                    "vm_id",
+                    "must be 1 to 63 of a-z, 0-9 and '-', begin with a letter and not end with"
+                            + " '-', for example vm-1; empty lets the server choose",
+                    "fault_id",
+                    "must be 1 to 63 of a-z, 0-9 and '-', begin with a letter and not end with"
+                            + " '-', for example busy-1; empty lets the server choose",
                     "sandbox",
                     "must be sandboxes/ and an id, for example sandboxes/lab-1; empty means the"
                             + " server's own host",

@@ -12,15 +12,15 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 /**
- * Makes calls with a request id happen once: a repeated request gets the operation of the first.
- * The last {@link #REMEMBERED} ids are known.
+ * Makes calls with a request id happen once: a repeated request gets the answer of the first. The
+ * last {@link #REMEMBERED} ids are known.
  */
 @Singleton
 public final class RequestIds {
     static final int REMEMBERED = 4096;
 
     /** A digest instead of the request: firmware images are large. */
-    private record Seen(String digest, StoredOperation operation) {}
+    private record Seen(String digest, Object answer) {}
 
     // guarded by this; short and cold
     private final Map<String, Seen> seen =
@@ -34,13 +34,14 @@ public final class RequestIds {
             };
 
     /**
-     * The operation of the first request with this id, or a new one.
+     * What the first request with this id was answered with, or something new.
      *
      * @param id the request id; empty means that each request stands for itself
-     * @param start begins the operation; must return at once
+     * @param type of the answer; requests with other types of answers are other requests
+     * @param start begins what was asked for; must return at once
      * @throws Rejection where the id was used for another request
      */
-    public StoredOperation once(String id, Message request, Supplier<StoredOperation> start) {
+    public <T> T once(String id, Message request, Class<T> type, Supplier<T> start) {
         if (id.isEmpty()) {
             return start.get();
         }
@@ -48,11 +49,11 @@ public final class RequestIds {
         synchronized (this) {
             Seen first = seen.get(id);
             if (first == null) {
-                StoredOperation operation = start.get();
-                seen.put(id, new Seen(digest, operation));
-                return operation;
+                T answer = start.get();
+                seen.put(id, new Seen(digest, answer));
+                return answer;
             }
-            if (!first.digest().equals(digest)) {
+            if (!first.digest().equals(digest) || !type.isInstance(first.answer())) {
                 throw Rejection.of(
                         Code.ALREADY_EXISTS,
                         "REQUEST_ID_REUSED",
@@ -62,7 +63,12 @@ public final class RequestIds {
                                 + " request",
                         Map.of("request_id", id));
             }
-            return first.operation();
+            return type.cast(first.answer());
         }
+    }
+
+    /** The operation of the first request with this id, or a new one. */
+    public StoredOperation once(String id, Message request, Supplier<StoredOperation> start) {
+        return once(id, request, StoredOperation.class, start);
     }
 }

@@ -24,6 +24,7 @@ public final class StoredOperation {
     private volatile Supplier<State> state = () -> State.STATE_UNSPECIFIED;
     private volatile boolean cancelRequested;
     private volatile @Nullable Function<Boolean, Message> metadata;
+    private volatile long pagesLeft;
 
     StoredOperation(String name, String verb, String trustDomain) {
         this.name = name;
@@ -74,6 +75,11 @@ public final class StoredOperation {
         metadata = source;
     }
 
+    /** Pages that are still to be given back, as far as the work knows. */
+    public void reportPagesLeft(long pages) {
+        pagesLeft = pages;
+    }
+
     public void succeed(Message response) {
         State last = state.get();
         state = () -> last;
@@ -121,6 +127,7 @@ public final class StoredOperation {
                         .setVerb(verb)
                         .setState(state.get())
                         .setCancelRequested(cancelRequested)
+                        .setPagesLeft(pagesLeft)
                         .build();
     }
 }

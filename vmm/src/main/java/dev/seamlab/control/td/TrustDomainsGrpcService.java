@@ -24,6 +24,7 @@ import dev.seamlab.v1.ResetTrustDomainRequest;
 import dev.seamlab.v1.ResumeTrustDomainRequest;
 import dev.seamlab.v1.StartTrustDomainRequest;
 import dev.seamlab.v1.StopTrustDomainRequest;
+import dev.seamlab.v1.TerminateTrustDomainRequest;
 import dev.seamlab.v1.TrustDomain;
 import dev.seamlab.v1.TrustDomainsGrpc;
 import dev.seamlab.v1.UpdateTrustDomainRequest;
@@ -132,6 +133,12 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     @Override
     public void killTrustDomain(KillTrustDomainRequest request, StreamObserver<TrustDomain> out) {
         calls.unary(request, out, r -> change(r.getName(), vmm::kill));
+    }
+
+    @Override
+    public void terminateTrustDomain(
+            TerminateTrustDomainRequest request, StreamObserver<TrustDomain> out) {
+        calls.unary(request, out, r -> change(r.getName(), vmm::terminate));
     }
 
     @Override
@@ -291,7 +298,15 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
                 name,
                 operation -> {
                     operation.reportStateFrom(() -> state(id));
-                    faults.retire(errors.granted(vmm.delete(id)));
+                    faults.retire(
+                            errors.granted(
+                                    vmm.delete(
+                                            id,
+                                            pagesLeft -> {
+                                                operation.reportPagesLeft(pagesLeft);
+                                                return !operation.isCancelRequested();
+                                            })));
+                    operation.reportPagesLeft(0);
                     births.forget(id);
                     return Empty.getDefaultInstance();
                 });
