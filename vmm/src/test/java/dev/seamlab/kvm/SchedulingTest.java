@@ -64,11 +64,11 @@ class SchedulingTest {
     }
 
     @Test
-    void vcpus_manyMoreThanCpus_allMakeProgressOnAllCpus() throws Exception {
+    void vcpus_manyMoreThanCpus_allMakeProgress() throws Exception {
         KvmTdx vm = rig.runnable(24);
         runAll(vm, 2_000, () -> {});
         assertThat(vm.isDead()).isFalse();
-        assertThat(vm.stats().get(Counter.MIGRATIONS)).isPositive();
+        // How many move is up to the scheduling of threads; each one that did was flushed first.
         assertThat(rig.faults.calls(Leaf.VP_FLUSH))
                 .isGreaterThanOrEqualTo(vm.stats().get(Counter.MIGRATIONS));
     }
