@@ -24,6 +24,7 @@ import dev.seamlab.vmm.Violation;
 import dev.seamlab.vmm.tdvf.TdvfImage;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -121,6 +122,38 @@ class ErrorMapperTest {
                         new Refusal.GuestFailed("a", 1, "triple fault"),
                         Code.ABORTED,
                         "GUEST_FAILED",
+                        ErrorInfo.class),
+                Arguments.of(
+                        new Refusal.VmDead("a", TdAction.TERMINATE),
+                        Code.FAILED_PRECONDITION,
+                        "VM_DEAD",
+                        PreconditionFailure.class),
+                Arguments.of(
+                        new Refusal.VcpuDriven("a", 0),
+                        Code.ABORTED,
+                        "VCPU_DRIVEN_BY_CLIENT",
+                        ErrorInfo.class),
+                Arguments.of(
+                        new Refusal.NoVcpu("a", 7),
+                        Code.NOT_FOUND,
+                        "NOT_FOUND",
+                        ResourceInfo.class),
+                Arguments.of(
+                        new Refusal.NoVm("a"), Code.NOT_FOUND, "NOT_FOUND", ResourceInfo.class),
+                Arguments.of(
+                        new Refusal.VmExists("a"),
+                        Code.ALREADY_EXISTS,
+                        "ALREADY_EXISTS",
+                        ResourceInfo.class),
+                Arguments.of(
+                        new Refusal.NoStepVcpu("a", 7),
+                        Code.INVALID_ARGUMENT,
+                        "INVALID_REQUEST",
+                        BadRequest.class),
+                Arguments.of(
+                        new Refusal.IoctlFailed("KVM_TDX_INIT_VM", "EINVAL", 0, Map.of()),
+                        Code.INVALID_ARGUMENT,
+                        "EINVAL",
                         ErrorInfo.class),
                 Arguments.of(
                         new Refusal.Cancelled("memory"),
