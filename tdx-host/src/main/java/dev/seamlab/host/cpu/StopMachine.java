@@ -18,6 +18,8 @@ import java.util.function.Supplier;
  * waits until it is over. A vCPU asks {@link #isWanted} after each interrupt, never on the fault
  * path.
  *
+ * <p>Nobody starves: a stopper that comes after another first lets in whoever waited for that one.
+ *
  * <p>Why nobody slips past: the worker counts itself in and then reads the hold; the stopper writes
  * the hold and then reads the count; all four are fully ordered.
  *
@@ -27,11 +29,12 @@ import java.util.function.Supplier;
 public final class StopMachine {
     private static final int HOLD = 16;
     private static final int INSIDE = 32;
+    private static final int WAITING = 48;
     private static final Duration BETWEEN_INTERRUPTS = Duration.ofNanos(HostCpus.SLICE_NANOS);
 
     private final HostCpus cpus;
     private final Lock stoppers = new Lock(LockRank.WORLD_STOPPER);
-    private final int[] words = new int[48];
+    private final int[] words = new int[64];
 
     public StopMachine(HostCpus cpus) {
         this.cpus = cpus;
@@ -41,15 +44,25 @@ public final class StopMachine {
     public void enter() {
         assert LockRank.Held.maySleep();
         assert LockRank.Held.push(LockRank.WORLD);
-        while (true) {
-            Cells.getAndAdd(words, INSIDE, 1);
-            if (Cells.volatileRead(words, HOLD) == 0) {
-                return;
-            }
-            Cells.getAndAdd(words, INSIDE, -1);
-            Waits.changed();
-            Waits.spinUntil(() -> Cells.volatileRead(words, HOLD) == 0);
+        if (tryEnter()) {
+            return;
         }
+        Cells.getAndAdd(words, WAITING, 1);
+        do {
+            Waits.spinUntil(() -> Cells.volatileRead(words, HOLD) == 0);
+        } while (!tryEnter());
+        Cells.getAndAdd(words, WAITING, -1);
+        Waits.changed();
+    }
+
+    private boolean tryEnter() {
+        Cells.getAndAdd(words, INSIDE, 1);
+        if (Cells.volatileRead(words, HOLD) == 0) {
+            return true;
+        }
+        Cells.getAndAdd(words, INSIDE, -1);
+        Waits.changed();
+        return false;
     }
 
     /** Ends work. */
@@ -72,6 +85,11 @@ public final class StopMachine {
         return Cells.acquire(words, HOLD) != 0;
     }
 
+    /** Whether somebody waits to begin work; the next stopper lets them in first. */
+    boolean isAwaited() {
+        return Cells.volatileRead(words, WAITING) != 0;
+    }
+
     /**
      * Does something while the world stands still. The action may claim CPUs and issue SEAMCALLs;
      * it must not do anything that {@linkplain #enter enters}.
@@ -79,6 +97,7 @@ public final class StopMachine {
     public <T> T whileStopped(Supplier<T> action) {
         stoppers.lock();
         try {
+            Waits.until(() -> !isAwaited());
             assert LockRank.Held.push(LockRank.WORLD);
             Cells.volatileWrite(words, HOLD, 1);
             try {
