@@ -91,7 +91,7 @@ final class KvmWorld implements World {
     }
 
     @Override
-    public void reset(Narration narration) {
+    public boolean reset(Narration narration) {
         Lab now = build();
         lab = now;
         legend.clear();
@@ -100,6 +100,7 @@ final class KvmWorld implements World {
         failed.clear();
         notes = narration;
         now.calls.arm(narration);
+        return false;
     }
 
     private void learn(RangeRefcounts counts) {

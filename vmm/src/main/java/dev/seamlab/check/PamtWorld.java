@@ -143,8 +143,9 @@ final class PamtWorld implements World {
     // ------------------------------------------------------------------ the initial state
 
     @Override
-    public void reset(Narration narration) {
+    public boolean reset(Narration narration) {
         Lab now = lab;
+        boolean same = now != null;
         if (now == null) {
             now = build();
             lab = now;
@@ -158,6 +159,7 @@ final class PamtWorld implements World {
         log.clear();
         notes = narration;
         now.calls.arm(narration);
+        return same;
     }
 
     /**
