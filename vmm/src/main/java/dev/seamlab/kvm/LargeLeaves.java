@@ -330,7 +330,7 @@ final class LargeLeaves implements LeafLevels {
             if (status != Status.SUCCESS) {
                 return bug(Leaf.MEM_TRACK, status);
             }
-            vm.kickAll();
+            vm.vcpuTable().kickAll();
         }
         return Errno.OK;
     }
@@ -356,12 +356,12 @@ final class LargeLeaves implements LeafLevels {
             return status;
         }
         vm.stats().busy(0, Counter.ZAP_BUSY, status);
-        vm.holdEntries(true);
+        vm.life().holdEntries(true);
         try {
-            vm.kickAll();
+            vm.vcpuTable().kickAll();
             return call.issue();
         } finally {
-            vm.holdEntries(false);
+            vm.life().holdEntries(false);
         }
     }
 

@@ -63,12 +63,12 @@ class RemovalTest {
                 1,
                 1,
                 (module, cpu, regs) -> {
-                    held.set(vm.entriesHeld());
+                    held.set(vm.life().areEntriesHeld());
                     return module.call(cpu, regs);
                 });
         ok(vm.setMemoryAttributes(AT, 2 * PAGE, false));
         assertThat(held).isTrue();
-        assertThat(vm.entriesHeld()).isFalse();
+        assertThat(vm.life().areEntriesHeld()).isFalse();
         assertThat(vm.stats().get(Counter.ZAP_BUSY)).isEqualTo(1);
         assertThat(vm.stats().get(Counter.ZAPS)).isEqualTo(2);
         assertThat(vm.stats().get(Counter.LEAKED_PAGES)).isZero();
@@ -219,7 +219,7 @@ class RemovalTest {
     void destroy_keyIdNotReleased_leaksItAndEveryPageWithIt(Leaf leaf) {
         KvmTdx vm = withPages(3);
         long held =
-                vm.controlPages()
+                vm.books().controlPages()
                         + vm.stats().get(Counter.SEPT_PAGES)
                         + vm.stats().get(Counter.PRIVATE_PAGES);
         rig.faults.refuseNext(leaf, UNEXPECTED);
@@ -296,7 +296,7 @@ class RemovalTest {
             KvmRig.run(vm, vm.vcpus()[0], "accept " + i * AT + "+64k 4k");
         }
         long total =
-                vm.controlPages()
+                vm.books().controlPages()
                         + vm.stats().get(Counter.SEPT_PAGES)
                         + vm.stats().get(Counter.PRIVATE_PAGES);
         List<Long> seen = new ArrayList<>();
@@ -323,7 +323,7 @@ class RemovalTest {
     @Test
     void r29_poolPages_comeBackWithTheirVcpu() {
         KvmTdx vm = withPages(1);
-        assertThat(vm.poolPages()).isPositive();
+        assertThat(vm.books().poolPages()).isPositive();
         assertThat(vm.destroy().isClean()).isTrue();
         assertThat(rig.used()).isEmpty();
     }

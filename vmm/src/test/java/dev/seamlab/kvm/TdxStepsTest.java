@@ -256,10 +256,10 @@ class TdxStepsTest {
     @Test
     void createVcpu_outsideInitialised_orOneTooMany_isRefused() {
         KvmTdx vm = rig.vm(1);
-        assertThat(vm.beginVcpu()).isEqualTo(Errno.EIO);
+        assertThat(vm.vcpuTable().begin()).isEqualTo(Errno.EIO);
         ok(vm.initVm(CONFIG));
         assertThat(vm.createVcpu()).isNotNull();
-        assertThat(vm.beginVcpu()).isEqualTo(Errno.EINVAL);
+        assertThat(vm.vcpuTable().begin()).isEqualTo(Errno.EINVAL);
     }
 
     @Test
@@ -267,12 +267,12 @@ class TdxStepsTest {
         KvmTdx two = rig.vm(2);
         ok(two.initVm(CONFIG));
         KvmVcpu first = KvmRig.vcpu(two);
-        ok(two.beginVcpu());
+        ok(two.vcpuTable().begin());
         assertThat(first.init(0)).isEqualTo(Errno.EBUSY);
         assertThat(two.finalizeVm()).isEqualTo(Errno.EBUSY);
         assertThat(first.memoryEncryptOp(cmd(TdxStep.GET_CPUID, new CpuidList(1))))
                 .isEqualTo(Errno.EBUSY);
-        KvmVcpu second = two.endVcpu();
+        KvmVcpu second = two.vcpuTable().end();
         ok(first.init(0));
         ok(second.init(0));
         ok(two.finalizeVm());
@@ -282,8 +282,8 @@ class TdxStepsTest {
     void r42_vcpuCreationFailsHalfWay_leavesTheOthersAlone() {
         KvmTdx vm = rig.vm(2);
         ok(vm.initVm(CONFIG));
-        ok(vm.beginVcpu());
-        vm.abandonVcpu();
+        ok(vm.vcpuTable().begin());
+        vm.vcpuTable().abandon();
         KvmVcpu first = KvmRig.vcpu(vm);
         KvmVcpu second = KvmRig.vcpu(vm);
         assertThat(first.index()).isZero();
@@ -447,11 +447,11 @@ class TdxStepsTest {
         TdxCmd first = cmd(TdxStep.FINALIZE_VM, null);
         assertThat(vm.memoryEncryptOp(first)).isEqualTo(Errno.EBUSY);
         assertThat(first.hwError()).isEqualTo(BUSY);
-        assertThat(vm.isPreFaultAllowed()).isFalse();
+        assertThat(vm.life().isPreFaultAllowed()).isFalse();
         TdxCmd second = cmd(TdxStep.FINALIZE_VM, null);
         ok(vm.memoryEncryptOp(second));
         assertThat(second.hwError()).isEqualTo(Status.SUCCESS);
-        assertThat(vm.isPreFaultAllowed()).isTrue();
+        assertThat(vm.life().isPreFaultAllowed()).isTrue();
         assertThat(vm.finalizeVm()).isEqualTo(Errno.EINVAL);
     }
 
