@@ -294,6 +294,39 @@ class TdxStepsTest {
         assertThat(vm.destroy().isClean()).isTrue();
     }
 
+    /**
+     * What hangs on a CPU, half-made vCPUs included, is gone through when that CPU goes offline.
+     */
+    @Test
+    void r42_cpuGoesOfflineAfterAVcpuWasLeftHalfMade_anywhere() {
+        KvmTdx sample = rig.vm(2);
+        ok(sample.initVm(CONFIG));
+        ok(KvmRig.vcpu(sample).init(0));
+        long before = rig.faults.calls();
+        ok(KvmRig.vcpu(sample).init(0));
+        long points = rig.faults.calls() - before;
+        assertThat(sample.destroy().isClean()).isTrue();
+        for (long nth = 1; nth <= points; nth++) {
+            String where = "call " + nth + " of INIT_VCPU refused";
+            KvmTdx vm = rig.vm(2);
+            ok(vm.initVm(CONFIG));
+            KvmVcpu whole = KvmRig.vcpu(vm);
+            ok(whole.init(0));
+            KvmVcpu half = KvmRig.vcpu(vm);
+            rig.faults.refuse(null, nth, 1, StatusCode.TD_FATAL.word());
+            assertThat(half.init(0)).as(where).isNegative();
+            rig.faults.clear();
+            for (int cpu = 0; cpu < rig.machine.cpus().size(); cpu++) {
+                ok(rig.host.offline(cpu));
+                assertThat(whole.cpu()).as(where).isNotEqualTo(cpu);
+                assertThat(half.cpu()).as(where).isNotEqualTo(cpu);
+                ok(rig.host.online(cpu));
+            }
+            assertThat(rig.audit()).as(where).isEmpty();
+            assertThat(vm.destroy().isClean()).as(where).isTrue();
+        }
+    }
+
     @Test
     void r28_vcpuThatWasNeverInitialised_isFreedLikeAnyOther() {
         KvmTdx vm = rig.vm(2);
