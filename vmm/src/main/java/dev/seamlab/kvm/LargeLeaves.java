@@ -132,7 +132,7 @@ final class LargeLeaves implements LeafLevels {
         if (result == Errno.OK) {
             vm.stats().count(0, Counter.ZAPS);
         } else {
-            leak(slot, first);
+            leak(slot, first, page);
         }
         return result;
     }
@@ -143,20 +143,22 @@ final class LargeLeaves implements LeafLevels {
         if (result != Errno.OK) {
             MirrorTable table = tableOf(first);
             int index = MirrorEpt.index(first, PageInfo.LEVEL_2M);
-            table.freeze(index, table.read(index));
+            long entry = table.read(index);
+            table.freeze(index, entry);
             table.thaw(index, MirrorTable.EMPTY);
             vm.stats().add(0, Counter.PRIVATE_PAGES, -UNIT);
             vm.stats().add(0, Counter.LARGE_LEAVES, -1);
-            leak(slot, first);
+            leak(slot, first, MirrorTable.pfn(entry));
+            vm.die(); // the guest could go on using what its attribute now says is shared
         }
         return result;
     }
 
-    private void leak(Memslot slot, @Gfn long first) {
+    private void leak(Memslot slot, @Gfn long first, @Pfn long page) {
         for (long i = 0; i < UNIT; i++) {
             slot.gmem().leak(slot.index(first) + i);
+            vm.leaked(page + i);
         }
-        vm.stats().add(0, Counter.LEAKED_PAGES, UNIT);
     }
 
     private int takeOut(HostCpu cpu, @Gpa long gpa, @Pfn long page) {
@@ -317,7 +319,7 @@ final class LargeLeaves implements LeafLevels {
             host.pages().free(table, PageUse.SEPT);
         } else {
             host.pages().retag(table, PageUse.SEPT, PageUse.LEAKED);
-            vm.stats().count(0, Counter.LEAKED_PAGES);
+            vm.leaked(table);
         }
         return result;
     }
@@ -336,7 +338,7 @@ final class LargeLeaves implements LeafLevels {
             if (status != Status.SUCCESS) {
                 return bug(Leaf.MEM_TRACK, status);
             }
-            vm.kickAll();
+            vm.vcpuTable().kickAll();
         }
         return Errno.OK;
     }
@@ -362,12 +364,12 @@ final class LargeLeaves implements LeafLevels {
             return status;
         }
         vm.stats().busy(0, Counter.ZAP_BUSY, status);
-        vm.holdEntries(true);
+        vm.life().holdEntries(true);
         try {
-            vm.kickAll();
+            vm.vcpuTable().kickAll();
             return call.issue();
         } finally {
-            vm.holdEntries(false);
+            vm.life().holdEntries(false);
         }
     }
 

@@ -97,7 +97,7 @@ class LargeRemovalTest {
         ok(vm.punch(AT, PAGE, true));
         assertThat(rig.faults.calls(Leaf.MEM_PAGE_DEMOTE)).isZero();
         assertThat(vm.stats().get(Counter.LARGE_LEAVES)).isEqualTo(1);
-        assertThat(vm.gmemPages()).isEqualTo(2 * UNIT - 1);
+        assertThat(vm.books().gmemPages()).isEqualTo(2 * UNIT - 1);
         assertThat(rig.audit()).isEmpty();
         assertThat(vm.destroy().isClean()).isTrue();
     }

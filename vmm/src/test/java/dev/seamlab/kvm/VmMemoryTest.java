@@ -282,7 +282,7 @@ class VmMemoryTest {
         KvmTdx vm = rig.runnable(1);
         ok(vm.setMemoryAttributes(AT, PAGE, false));
         ok(vm.vcpus()[0].preFaultMemory(new PreFault(AT, PAGE, 0)));
-        assertThat(vm.sharedPages()).isEqualTo(1);
+        assertThat(vm.books().sharedPages()).isEqualTo(1);
     }
 
     @Test
