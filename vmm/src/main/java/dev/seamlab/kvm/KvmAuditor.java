@@ -5,6 +5,7 @@ import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.kvm.KvmStats.Counter;
+import dev.seamlab.kvm.VmLife.Stage;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gfn;
 import dev.seamlab.machine.Pfn;
@@ -64,12 +65,12 @@ public final class KvmAuditor {
         long ready = 0;
         for (KvmTdx vm : vms) {
             auditVm(vm, bounded);
-            control += vm.controlPages();
+            control += vm.books().controlPages();
             sept += vm.stats().get(Counter.SEPT_PAGES);
-            gmem += vm.gmemPages();
-            shared += vm.sharedPages();
-            pool += vm.poolPages();
-            ready += vm.readyTables();
+            gmem += vm.books().gmemPages();
+            shared += vm.books().sharedPages();
+            pool += vm.books().poolPages();
+            ready += vm.books().readyTables();
         }
         for (OrdinaryVm vm : ordinary) {
             shared += vm.pages();
@@ -102,7 +103,7 @@ public final class KvmAuditor {
     }
 
     private void auditVm(KvmTdx vm, Report report) {
-        if (vm.state() == KvmTdx.State.UNINITIALIZED || vm.state() == KvmTdx.State.DESTROYED) {
+        if (vm.life().stage() == Stage.UNINITIALIZED || vm.life().stage() == Stage.DESTROYED) {
             return;
         }
         if (!vm.hasMirror()) {
@@ -151,7 +152,7 @@ public final class KvmAuditor {
                     vm,
                     "children of the TDR",
                     children[0],
-                    vm.controlPages() - 1 + tables[0] + leaves[0]);
+                    vm.books().controlPages() - 1 + tables[0] + leaves[0]);
         }
     }
 

@@ -6,20 +6,17 @@ import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.kvm.KvmStats.Counter;
+import dev.seamlab.kvm.VmLife.Stage;
 import dev.seamlab.machine.Gpa;
 import dev.seamlab.machine.Hpa;
 import dev.seamlab.machine.Pfn;
 import dev.seamlab.machine.SharedEpt;
-import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.machine.sched.Lock;
 import dev.seamlab.machine.sched.LockRank;
 import dev.seamlab.machine.sched.SlotRwLock;
-import dev.seamlab.machine.sched.WaitTimes;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
@@ -33,38 +30,17 @@ import org.jspecify.annotations.Nullable;
  * {@link #memoryEncryptOp} takes the ioctls as user space sends them; the other methods put a
  * well-formed one together.
  *
- * <p>Where the VM stands, and what moves it:
- *
- * <pre>
- *   UNINITIALIZED -INIT_VM-> INITIALIZED -FINALIZE_VM-> RUNNABLE
- *        |                        |                         |
- *        +------------------------+-----destroy-------------+--> TEARING_DOWN --> DESTROYED
- * </pre>
- *
- * Apart from that it may be dead, that is bugged or terminated, from any state, and stays so.
+ * <p>What it is made of: {@link VmLife} says where it stands, {@link VcpuTable} holds its vCPUs,
+ * {@link VmMemory} its slots and attributes, {@link MirrorEpt} what is mapped, {@link FaultPath}
+ * and {@link ZapPath} change that, {@link Teardown} ends it, and {@link VmBooks} counts.
  */
 public final class KvmTdx {
-    /** Where the VM stands with the module. */
-    enum State {
-        UNINITIALIZED,
-        INITIALIZED,
-        RUNNABLE,
-        TEARING_DOWN,
-        DESTROYED
-    }
-
-    private static final State[] STATES = State.values();
-    private static final int STATE = 16;
-    private static final int DEAD = 32;
-    private static final int HOLD = 33;
-    private static final int PRE_FAULT_ALLOWED = 34;
-    private static final int NO_EXIT_HYPERCALL = 35;
-    private static final int KEY_GIVEN_UP = 36;
-
     private final TdxHost host;
     private final PairLedger ledger;
     private final int owner;
-    private volatile int maxVcpus; // lowered under KVM, before there are vCPUs
+    private final VmLife life = new VmLife();
+    private final VcpuTable vcpus;
+    private final VmBooks books;
     private final Lock kvmLock = new Lock(LockRank.KVM);
     private final Lock slotsLock = new Lock(LockRank.SLOTS);
     private final SlotRwLock mmuLock;
@@ -77,15 +53,11 @@ public final class KvmTdx {
     private final ZapPath zaps;
     private final GuestMap guestMap;
     private volatile LongConsumer leakListener = pfn -> {};
-    private final int[] words = new int[64];
-    private final List<KvmVcpu> vcpus = new ArrayList<>(); // guarded by KVM while it grows
-    private int created; // guarded by KVM: vCPUs, those in creation included
-    private volatile KvmVcpu[] running = {};
     private @Nullable Teardown teardown; // guarded by KVM
     private volatile @Nullable ModuleAnswer lastAnswer;
 
     // R-50 and what follows from it: vCPUs leave a CPU that goes offline.
-    private final Consumer<HostCpu> flushOn = this::flushVcpusOn;
+    private final Consumer<HostCpu> flushOn;
 
     // Set by initVm before INITIALIZED is published.
     private @Nullable TdConfig config;
@@ -103,7 +75,9 @@ public final class KvmTdx {
         this.host = host;
         this.ledger = ledger;
         this.owner = owner;
-        this.maxVcpus = maxVcpus;
+        this.vcpus = new VcpuTable(this, host, maxVcpus);
+        this.books = new VmBooks(this);
+        this.flushOn = vcpus::leave;
         this.mmuLock = new SlotRwLock(LockRank.MMU, maxVcpus);
         this.stats = new KvmStats(maxVcpus);
         this.external =
@@ -134,7 +108,7 @@ public final class KvmTdx {
      * On from the start, as VMMs for TDs set it.
      */
     public void exitOnMapGpa(boolean enabled) {
-        Cells.release(words, NO_EXIT_HYPERCALL, enabled ? 0 : 1);
+        life.exitOnMapGpa(enabled);
     }
 
     /** Adds guest memory, with private and shared backing; all of it starts shared. */
@@ -165,7 +139,7 @@ public final class KvmTdx {
     public int enableLargePages() {
         kvmLock.lock();
         try {
-            if (state() != State.UNINITIALIZED) {
+            if (life.stage() != Stage.UNINITIALIZED) {
                 return Errno.EINVAL;
             }
             LargeLeaves leaves = new LargeLeaves(this, host);
@@ -188,11 +162,7 @@ public final class KvmTdx {
             if (isDead()) {
                 return Errno.EIO;
             }
-            if (created > 0 || most < 1 || most > maxVcpus) {
-                return Errno.EINVAL;
-            }
-            maxVcpus = most;
-            return Errno.OK;
+            return vcpus.limit(most);
         } finally {
             kvmLock.unlock();
         }
@@ -219,47 +189,7 @@ public final class KvmTdx {
      * initialised (EIO).
      */
     public @Nullable KvmVcpu createVcpu() {
-        return beginVcpu() == Errno.OK ? endVcpu() : null;
-    }
-
-    /** First half of KVM_CREATE_VCPU: the vCPU counts as created, and is not online yet. */
-    int beginVcpu() {
-        kvmLock.lock();
-        try {
-            if (isDead() || state() != State.INITIALIZED) {
-                return Errno.EIO;
-            }
-            if (created >= maxVcpus) {
-                return Errno.EINVAL;
-            }
-            created++;
-            return Errno.OK;
-        } finally {
-            kvmLock.unlock();
-        }
-    }
-
-    /** Second half of KVM_CREATE_VCPU: the vCPU is online. */
-    KvmVcpu endVcpu() {
-        kvmLock.lock();
-        try {
-            KvmVcpu vcpu = new KvmVcpu(this, host, vcpus.size());
-            vcpus.add(vcpu);
-            running = vcpus.toArray(KvmVcpu[]::new);
-            return vcpu;
-        } finally {
-            kvmLock.unlock();
-        }
-    }
-
-    /** KVM_CREATE_VCPU fails half-way: nobody will ever know of that vCPU. */
-    void abandonVcpu() {
-        kvmLock.lock();
-        try {
-            created--;
-        } finally {
-            kvmLock.unlock();
-        }
+        return vcpus.begin() == Errno.OK ? vcpus.end() : null;
     }
 
     /** KVM_TDX_FINALIZE_VM: MRTD is final and vCPUs may run. EBUSY may be tried again. */
@@ -317,8 +247,8 @@ public final class KvmTdx {
      * of guest_memfd's pages would ask for.
      *
      * @return OK; EINVAL without large pages, for bad order or arguments, or where the pages are
-     *     not 512 contiguous ones; EAGAIN where the guest has accepted only some of them; EIO also
-     *     on a dead VM
+     *     not 512 contiguous ones of one slot; EAGAIN where the guest has accepted only some of
+     *     them; EIO also on a dead VM
      */
     public int collapse(@Gpa long gpa) {
         return isDead() ? Errno.EIO : memory.collapse(gpa);
@@ -338,12 +268,12 @@ public final class KvmTdx {
     public Teardown.Report destroy(Teardown.Watch watch) {
         kvmLock.lock();
         try {
-            if (state() == State.DESTROYED) {
+            if (life.stage() == Stage.DESTROYED) {
                 return Teardown.Report.CLEAN;
             }
             Teardown.Report report = inWorld(() -> teardown().run(watch));
             if (report.isFinished()) {
-                setState(State.DESTROYED);
+                life.moveTo(Stage.DESTROYED);
                 host.removeOfflineListener(flushOn);
             }
             return report;
@@ -374,6 +304,11 @@ public final class KvmTdx {
         return lastAnswer;
     }
 
+    /** What it holds, and what it waited for. */
+    public VmBooks books() {
+        return books;
+    }
+
     /** Whether KVM_TDX_FINALIZE_VM is done and the VM is not being torn down. */
     public boolean isFinalised() {
         return isRunnable();
@@ -386,75 +321,12 @@ public final class KvmTdx {
 
     /** Whether the VM is dead: bugged, or ended by its guest's own doing. */
     public boolean isDead() {
-        return Cells.acquire(words, DEAD) != 0;
+        return life.isDead();
     }
 
     /** KeyID, or 0 while there is none. */
     public int hkid() {
         return pages.hkid();
-    }
-
-    /** Control pages the TD and its vCPUs hold. */
-    public long controlPages() {
-        long count = pages.count();
-        for (KvmVcpu vcpu : running) {
-            count += vcpu.controlPages();
-        }
-        return count;
-    }
-
-    /** Pages that wait in the vCPUs' pools. */
-    public long poolPages() {
-        long count = 0;
-        for (KvmVcpu vcpu : running) {
-            count += vcpu.poolPages();
-        }
-        LargeLeaves leaves = large;
-        return leaves == null ? count : count + leaves.pool().held();
-    }
-
-    /** Secure EPT pages that wait with their backing in the vCPUs' caches. */
-    public long readyTables() {
-        long count = 0;
-        for (KvmVcpu vcpu : running) {
-            count += external.readyTables(vcpu);
-        }
-        return count;
-    }
-
-    /** Times that an empty pool had to be helped out by an atomic allocation. */
-    public long poolFallbacks() {
-        long count = 0;
-        for (KvmVcpu vcpu : running) {
-            count += vcpu.poolFallbacks();
-        }
-        return count;
-    }
-
-    /** Most pages that were ever kept ready to split 2M leaves. */
-    public int splitPoolHighWater() {
-        LargeLeaves leaves = large;
-        return leaves == null ? 0 : leaves.pool().highWater();
-    }
-
-    /** How long faults waited for mmu_lock. */
-    public WaitTimes.Snapshot mmuReadWaits() {
-        return mmuLock.readWaits();
-    }
-
-    /** How long zaps, splits and invalidations waited for mmu_lock. */
-    public WaitTimes.Snapshot mmuWriteWaits() {
-        return mmuLock.writeWaits();
-    }
-
-    /** Pages allocated for private use, mapped or not. */
-    public long gmemPages() {
-        return stats.get(Counter.GMEM_PAGES);
-    }
-
-    /** Pages allocated for shared use. */
-    public long sharedPages() {
-        return stats.get(Counter.SHARED_PAGES);
     }
 
     /** What stands where in guest memory, for those who look at it from outside. */
@@ -496,17 +368,14 @@ public final class KvmTdx {
 
     // ------------------------------------------------------------------ inside KVM
 
-    /** On the fault path, so without a State object. */
+    /** Where it stands. */
+    VmLife life() {
+        return life;
+    }
+
+    /** Whether pages are mapped by AUG from here on, and vCPUs may run. */
     boolean isRunnable() {
-        return Cells.acquire(words, STATE) == State.RUNNABLE.ordinal();
-    }
-
-    State state() {
-        return STATES[Cells.acquire(words, STATE)];
-    }
-
-    void setState(State state) {
-        Cells.release(words, STATE, state.ordinal());
+        return life.isRunnable();
     }
 
     TdxHost host() {
@@ -547,16 +416,9 @@ public final class KvmTdx {
         return pages.hkid() != 0;
     }
 
-    /**
-     * From here on the module shows nothing of the TD any more, whether it frees the KeyID or not.
-     */
-    void givesKeyUp() {
-        Cells.release(words, KEY_GIVEN_UP, 1);
-    }
-
     /** Whether the module answers questions about the TD's memory. */
     boolean isAccessible() {
-        return hasKeyId() && Cells.acquire(words, KEY_GIVEN_UP) == 0;
+        return hasKeyId() && !life.isKeyGivenUp();
     }
 
     /** INIT_VM is done. */
@@ -564,37 +426,7 @@ public final class KvmTdx {
         config = as;
         mirror = new MirrorEpt(as.levels());
         pages = built;
-        setState(State.INITIALIZED);
-    }
-
-    /** FINALIZE_VM is done. Release: a fault that sees RUNNABLE sees all that was added before. */
-    void finalised() {
-        setState(State.RUNNABLE);
-        // Only now, so that whoever may pre-fault also sees RUNNABLE and asks for AUG.
-        Cells.release(words, PRE_FAULT_ALLOWED, 1);
-    }
-
-    boolean isPreFaultAllowed() {
-        return Cells.acquire(words, PRE_FAULT_ALLOWED) != 0;
-    }
-
-    boolean exitsOnMapGpa() {
-        return Cells.acquire(words, NO_EXIT_HYPERCALL) == 0;
-    }
-
-    int maxVcpus() {
-        return maxVcpus;
-    }
-
-    int createdVcpus() {
-        assert LockRank.Held.isHeld(LockRank.KVM);
-        return created;
-    }
-
-    /** Whether some vCPU is created and not yet online. */
-    boolean hasVcpuInCreation() {
-        assert LockRank.Held.isHeld(LockRank.KVM);
-        return created != vcpus.size();
+        life.moveTo(Stage.INITIALIZED);
     }
 
     Lock kvmLock() {
@@ -644,12 +476,6 @@ public final class KvmTdx {
         }
     }
 
-    private void flushVcpusOn(HostCpu cpu) {
-        for (KvmVcpu vcpu : running) {
-            vcpu.leaveCpu(cpu);
-        }
-    }
-
     @Hpa
     long tdr() {
         return pages.tdr();
@@ -680,8 +506,13 @@ public final class KvmTdx {
         return large;
     }
 
+    /** The vCPUs that are online. */
     KvmVcpu[] vcpus() {
-        return running;
+        return vcpus.online();
+    }
+
+    VcpuTable vcpuTable() {
+        return vcpus;
     }
 
     Lock slotsLock() {
@@ -725,7 +556,7 @@ public final class KvmTdx {
 
     /** From now on every step but the teardown answers EIO, and no vCPU enters the guest. */
     public void die() {
-        Cells.release(words, DEAD, 1);
+        life.die();
     }
 
     /** Notes a refusal; EBUSY for BUSY, otherwise the VM is bugged and it is EIO. */
@@ -747,26 +578,5 @@ public final class KvmTdx {
     /** Notes a refusal that does not hurt the VM. */
     void note(Leaf leaf, long status) {
         lastAnswer = new ModuleAnswer(leaf, status);
-    }
-
-    /** "Wait for S-EPT zap": vCPUs do not enter the guest while this holds. */
-    void holdEntries(boolean hold) {
-        Cells.volatileWrite(words, HOLD, hold ? 1 : 0);
-    }
-
-    boolean entriesHeld() {
-        return Cells.volatileRead(words, HOLD) != 0;
-    }
-
-    /** Gets every vCPU out of the guest once; returns when each has been outside. */
-    void kickAll() {
-        for (KvmVcpu vcpu : running) {
-            if (vcpu.kick()) {
-                stats.count(0, Counter.KICKS);
-            }
-        }
-        for (KvmVcpu vcpu : running) {
-            vcpu.awaitOutside();
-        }
     }
 }

@@ -297,7 +297,7 @@ public final class KvmVcpu {
     }
 
     private int preFaultPage(@Gpa long gpa) {
-        if (!vm.isPreFaultAllowed()) {
+        if (!vm.life().isPreFaultAllowed()) {
             return Errno.EOPNOTSUPP;
         }
         if (gpa >= 1L << vm.config().sharedBit()) {

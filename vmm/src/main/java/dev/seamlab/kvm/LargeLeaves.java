@@ -55,14 +55,16 @@ final class LargeLeaves implements LeafLevels {
         if (acceptLevel < PageInfo.LEVEL_2M || !vm.isRunnable()) {
             return PageInfo.LEVEL_4K;
         }
-        long first = firstOf(gfn);
-        boolean covered =
-                first >= slot.base()
-                        && first + UNIT <= slot.end()
-                        // guest_memfd's page must be as aligned as the guest's.
-                        && slot.hasUnits()
-                        && slot.attributes().isAllPrivate(slot.index(first));
-        return covered ? PageInfo.LEVEL_2M : PageInfo.LEVEL_4K;
+        return covers(slot, firstOf(gfn)) ? PageInfo.LEVEL_2M : PageInfo.LEVEL_4K;
+    }
+
+    /** Whether slot, attributes and guest_memfd's page all cover a range. */
+    private static boolean covers(Memslot slot, @Gfn long first) {
+        return first >= slot.base()
+                && first + UNIT <= slot.end()
+                // guest_memfd's page must be as aligned as the guest's.
+                && slot.hasUnits()
+                && slot.attributes().isAllPrivate(slot.index(first));
     }
 
     @Override
@@ -130,7 +132,7 @@ final class LargeLeaves implements LeafLevels {
         if (result == Errno.OK) {
             vm.stats().count(0, Counter.ZAPS);
         } else {
-            leak(slot, first);
+            leak(slot, first, page);
         }
         return result;
     }
@@ -141,20 +143,22 @@ final class LargeLeaves implements LeafLevels {
         if (result != Errno.OK) {
             MirrorTable table = tableOf(first);
             int index = MirrorEpt.index(first, PageInfo.LEVEL_2M);
-            table.freeze(index, table.read(index));
+            long entry = table.read(index);
+            table.freeze(index, entry);
             table.thaw(index, MirrorTable.EMPTY);
             vm.stats().add(0, Counter.PRIVATE_PAGES, -UNIT);
             vm.stats().add(0, Counter.LARGE_LEAVES, -1);
-            leak(slot, first);
+            leak(slot, first, MirrorTable.pfn(entry));
+            vm.die(); // the guest could go on using what its attribute now says is shared
         }
         return result;
     }
 
-    private void leak(Memslot slot, @Gfn long first) {
+    private void leak(Memslot slot, @Gfn long first, @Pfn long page) {
         for (long i = 0; i < UNIT; i++) {
             slot.gmem().leak(slot.index(first) + i);
+            vm.leaked(page + i);
         }
-        vm.stats().add(0, Counter.LEAKED_PAGES, UNIT);
     }
 
     private int takeOut(HostCpu cpu, @Gpa long gpa, @Pfn long page) {
@@ -252,12 +256,16 @@ final class LargeLeaves implements LeafLevels {
      * Merges the 512 leaves that cover a range into one, where they are contiguous. MMU is held for
      * writing.
      *
-     * @return OK; EINVAL where the mirror says that they cannot be merged, EAGAIN where the module
-     *     does (pages in different states); EIO
+     * @return OK; EINVAL where slot or mirror say that they cannot be merged, EAGAIN where the
+     *     module does (pages in different states); EIO
      */
     int merge(HostCpu cpu, @Gfn long gfn) {
         assert LockRank.Held.isHeld(LockRank.MMU);
         long first = firstOf(gfn);
+        Memslot slot = vm.slots().find(first);
+        if (slot == null || !covers(slot, first)) {
+            return Errno.EINVAL; // no leaf may reach out of its slot
+        }
         MirrorTable parent = vm.mirror().table(first, PageInfo.LEVEL_2M);
         int index = MirrorEpt.index(first, PageInfo.LEVEL_2M);
         long entry = parent == null ? MirrorTable.EMPTY : parent.read(index);
@@ -311,7 +319,7 @@ final class LargeLeaves implements LeafLevels {
             host.pages().free(table, PageUse.SEPT);
         } else {
             host.pages().retag(table, PageUse.SEPT, PageUse.LEAKED);
-            vm.stats().count(0, Counter.LEAKED_PAGES);
+            vm.leaked(table);
         }
         return result;
     }
@@ -330,7 +338,7 @@ final class LargeLeaves implements LeafLevels {
             if (status != Status.SUCCESS) {
                 return bug(Leaf.MEM_TRACK, status);
             }
-            vm.kickAll();
+            vm.vcpuTable().kickAll();
         }
         return Errno.OK;
     }
@@ -356,12 +364,12 @@ final class LargeLeaves implements LeafLevels {
             return status;
         }
         vm.stats().busy(0, Counter.ZAP_BUSY, status);
-        vm.holdEntries(true);
+        vm.life().holdEntries(true);
         try {
-            vm.kickAll();
+            vm.vcpuTable().kickAll();
             return call.issue();
         } finally {
-            vm.holdEntries(false);
+            vm.life().holdEntries(false);
         }
     }
 

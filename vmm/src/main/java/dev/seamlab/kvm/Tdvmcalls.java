@@ -226,7 +226,7 @@ final class Tdvmcalls {
         long size = regs.r13();
         long shared = sharedMask();
         long last = gpa + size - 1;
-        if (!vm.exitsOnMapGpa()) {
+        if (!vm.life().exitsOnMapGpa()) {
             // As the kernel since 6.16: user space cannot be asked, so there is no such call.
             regs.r11(gpa);
             return answer(Tdvmcall.SUBFUNC_UNSUPPORTED);

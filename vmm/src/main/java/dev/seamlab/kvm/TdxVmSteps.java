@@ -3,6 +3,7 @@ package dev.seamlab.kvm;
 
 import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.kernel.Errno;
+import dev.seamlab.kvm.VmLife.Stage;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
@@ -33,7 +34,7 @@ final class TdxVmSteps {
     }
 
     static int initVm(KvmTdx vm, TdxCmd cmd) {
-        if (vm.state() != KvmTdx.State.UNINITIALIZED || cmd.flags() != 0) {
+        if (vm.life().stage() != Stage.UNINITIALIZED || cmd.flags() != 0) {
             return Errno.EINVAL;
         }
         InitVm wanted = cmd.data(InitVm.class);
@@ -46,8 +47,8 @@ final class TdxVmSteps {
         if (wanted.reserved() != 0) {
             return Errno.EINVAL;
         }
-        TdSetup setup = new TdSetup(wanted, vm.host().info(), vm.maxVcpus());
-        int result = setup.check(vm.createdVcpus());
+        TdSetup setup = new TdSetup(wanted, vm.host().info(), vm.vcpuTable().max());
+        int result = setup.check(vm.vcpuTable().created());
         if (result != Errno.OK) {
             return result;
         }
@@ -78,7 +79,7 @@ final class TdxVmSteps {
             vm.bug(Leaf.MR_FINALIZE, cmd.hwError());
             return Errno.EIO;
         }
-        vm.finalised();
+        vm.life().finalised();
         return Errno.OK;
     }
 

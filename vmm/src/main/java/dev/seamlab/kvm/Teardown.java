@@ -5,7 +5,7 @@ import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.kvm.KvmStats.Counter;
-import dev.seamlab.kvm.KvmTdx.State;
+import dev.seamlab.kvm.VmLife.Stage;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gfn;
 import dev.seamlab.machine.Pfn;
@@ -84,7 +84,7 @@ public final class Teardown {
     /** Everything, or as much as the watcher lets it. */
     Report run(Watch watch) {
         releaseKeyId();
-        vm.setState(State.TEARING_DOWN);
+        vm.life().moveTo(Stage.TEARING_DOWN);
         if (total < 0) {
             total = pagesLeft();
         }
@@ -101,7 +101,7 @@ public final class Teardown {
     private long pagesLeft() {
         return vm.stats().get(Counter.PRIVATE_PAGES)
                 + vm.stats().get(Counter.SEPT_PAGES)
-                + vm.controlPages();
+                + vm.books().controlPages();
     }
 
     // ------------------------------------------------------------------ the KeyID
@@ -113,7 +113,7 @@ public final class Teardown {
         }
         keyAsked = true;
         if (vm.hasMirror()) {
-            vm.givesKeyUp();
+            vm.life().givesKeyUp();
         }
         for (KvmVcpu vcpu : vm.vcpus()) {
             vcpu.flush();

@@ -114,8 +114,8 @@ final class VcpuRun {
             if (vm.isDead()) {
                 return fail(Errno.EIO, "the VM is dead: " + why());
             }
-            if (vm.entriesHeld()) {
-                Waits.spinUntil(() -> !vm.entriesHeld());
+            if (vm.life().areEntriesHeld()) {
+                Waits.spinUntil(() -> !vm.life().areEntriesHeld());
             }
             if (!mode.tryEnter(cpu)) {
                 continue;

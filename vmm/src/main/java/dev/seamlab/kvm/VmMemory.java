@@ -5,6 +5,7 @@ import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.kvm.KvmStats.Counter;
+import dev.seamlab.kvm.VmLife.Stage;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gfn;
 import dev.seamlab.machine.Gpa;
@@ -205,8 +206,8 @@ final class VmMemory {
         }
         // The shared half of the address space is an alias, not memory of its own.
         boolean aliased =
-                vm.state() != KvmTdx.State.UNINITIALIZED
-                        && vm.state() != KvmTdx.State.DESTROYED
+                vm.life().stage() != Stage.UNINITIALIZED
+                        && vm.life().stage() != Stage.DESTROYED
                         && region.gpa() + region.size() > 1L << vm.config().sharedBit();
         return aliased ? Errno.EINVAL : Errno.OK;
     }
@@ -458,7 +459,7 @@ final class VmMemory {
             any |= pfn != PageTable512.NONE;
         }
         if (any) {
-            vm.kickAll(); // the TLB flush: no vCPU uses a translation from before
+            vm.vcpuTable().kickAll(); // the TLB flush: no vCPU uses a translation from before
         }
         return Errno.OK;
     }

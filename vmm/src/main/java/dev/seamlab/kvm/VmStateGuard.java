@@ -28,7 +28,7 @@ final class VmStateGuard implements AutoCloseable {
     /** Runs a step with everything locked; EBUSY where that cannot be. */
     static int with(KvmTdx vm, Step step) {
         vm.kvmLock().lock();
-        if (vm.hasVcpuInCreation()) {
+        if (vm.vcpuTable().hasOneInCreation()) {
             vm.kvmLock().unlock();
             return Errno.EBUSY;
         }

@@ -83,7 +83,7 @@ final class ZapPath {
             if (status != Status.SUCCESS) {
                 return bug(Leaf.MEM_TRACK, status);
             }
-            vm.kickAll();
+            vm.vcpuTable().kickAll();
         }
         status = call(cpu, Leaf.MEM_PAGE_REMOVE, gpa);
         if (status != Status.SUCCESS) {
@@ -119,12 +119,12 @@ final class ZapPath {
             return status;
         }
         vm.stats().busy(0, Counter.ZAP_BUSY, status);
-        vm.holdEntries(true);
+        vm.life().holdEntries(true);
         try {
-            vm.kickAll();
+            vm.vcpuTable().kickAll();
             return callOnce(cpu, leaf, gpa);
         } finally {
-            vm.holdEntries(false);
+            vm.life().holdEntries(false);
         }
     }
 

@@ -72,8 +72,8 @@ public record Contention(
     static Contention of(KvmTdx vm) {
         KvmStats stats = vm.stats();
         return new Contention(
-                vm.mmuReadWaits(),
-                vm.mmuWriteWaits(),
+                vm.books().mmuReadWaits(),
+                vm.books().mmuWriteWaits(),
                 WaitTimes.NONE,
                 stats.busyByOperand(),
                 stats.get(Counter.FAULT_RETRIES),
@@ -81,8 +81,8 @@ public record Contention(
                 stats.get(Counter.ENTER_BUSY),
                 stats.get(Counter.POOL_HIGH_WATER),
                 stats.get(Counter.READY_HIGH_WATER),
-                vm.splitPoolHighWater(),
-                vm.poolFallbacks(),
+                vm.books().splitPoolHighWater(),
+                vm.books().poolFallbacks(),
                 stats.get(Counter.POOL_UNUSED),
                 stats.get(Counter.TABLES_PREPARED),
                 stats.get(Counter.TABLES_UNUSED),

@@ -132,12 +132,12 @@ final class Td implements TrustDomain {
                         bytes[PageUse.CONTROL.ordinal()],
                         bytes[PageUse.SEPT.ordinal()],
                         bytes[PageUse.GUEST_PRIVATE.ordinal()]),
-                vm.controlPages(),
+                vm.books().controlPages(),
                 stats.get(Counter.SEPT_PAGES),
                 stats.get(Counter.PRIVATE_PAGES),
-                vm.gmemPages(),
-                vm.sharedPages(),
-                vm.poolPages(),
+                vm.books().gmemPages(),
+                vm.books().sharedPages(),
+                vm.books().poolPages(),
                 stats.get(Counter.LEAKED_PAGES),
                 stats.get(Counter.LARGE_LEAVES));
     }

@@ -7,6 +7,7 @@ import dev.seamlab.guest.GuestMemory;
 import dev.seamlab.guest.ProgramRunner;
 import dev.seamlab.guest.Workload;
 import dev.seamlab.host.HostAuditor;
+import dev.seamlab.host.HostPolicy;
 import dev.seamlab.host.Preset;
 import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.fault.SeamcallFaults;
@@ -17,7 +18,9 @@ import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.GuestCode;
 import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.Registers;
+import dev.seamlab.seam.SeamcallListener;
 import dev.seamlab.seam.TdxModule;
+import dev.seamlab.seam.core.InterruptModel;
 import dev.seamlab.vmm.Lab;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -47,15 +50,23 @@ final class KvmRig implements AutoCloseable {
     final List<String> log = new ArrayList<>();
     private final Map<PageUse, Long> before;
     private int owner;
+    private long toldOfLeaks;
 
     KvmRig() {
         this(Preset.V4);
     }
 
     KvmRig(Preset preset) {
-        machine.load(new TdxModule(machine));
+        this(preset.policy(), InterruptModel.NEVER);
+    }
+
+    /**
+     * @param interrupts what stops long leaves of the module
+     */
+    KvmRig(HostPolicy policy, InterruptModel interrupts) {
+        machine.load(new TdxModule(machine, SeamcallListener.NONE, interrupts));
         try {
-            host = TdxHost.bringUp(machine, preset.policy(), this::logged);
+            host = TdxHost.bringUp(machine, policy, this::logged);
         } catch (TdxInitException e) {
             throw new AssertionError(e);
         }
@@ -72,6 +83,7 @@ final class KvmRig implements AutoCloseable {
     /** A VM without anything. */
     KvmTdx vm(int maxVcpus) {
         KvmTdx vm = new KvmTdx(host, ledger, ++owner, maxVcpus);
+        vm.onLeak(pfn -> toldOfLeaks++);
         vms.add(vm);
         return vm;
     }
@@ -192,6 +204,16 @@ final class KvmRig implements AutoCloseable {
                     }
                 });
         return now;
+    }
+
+    /** Pages that some VM said it had to give up. */
+    long toldOfLeaks() {
+        return toldOfLeaks;
+    }
+
+    /** Ends it without a look at what is left: a defect as posted was let loose on it. */
+    void abandon() {
+        faults.close();
     }
 
     @Override

@@ -3,12 +3,16 @@ package dev.seamlab.kvm;
 
 import static dev.seamlab.kvm.KvmRig.ok;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.seamlab.host.Preset;
+import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.machine.Addresses;
+import dev.seamlab.machine.GuestMode.Access;
+import dev.seamlab.machine.GuestMode.Outcome;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.abi.StatusCode;
@@ -21,6 +25,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.EnumSource.Mode;
 
 /** Removing private pages from a living TD, and taking a dead one apart. */
 @Timeout(120)
@@ -28,6 +33,10 @@ class RemovalTest {
     private static final long AT = 0x20_0000;
     private static final long PAGE = Addresses.PAGE_SIZE;
     private static final long SEPT_BUSY = StatusCode.OPERAND_BUSY.with(Operand.SEPT_TREE);
+
+    /** Faults at one instruction after which the module suspects the host of a zero-step attack. */
+    private static final int SUSPICIOUS = 7;
+
     private static final long UNEXPECTED = StatusCode.TD_FATAL.word();
 
     private final KvmRig rig = new KvmRig();
@@ -63,12 +72,12 @@ class RemovalTest {
                 1,
                 1,
                 (module, cpu, regs) -> {
-                    held.set(vm.entriesHeld());
+                    held.set(vm.life().areEntriesHeld());
                     return module.call(cpu, regs);
                 });
         ok(vm.setMemoryAttributes(AT, 2 * PAGE, false));
         assertThat(held).isTrue();
-        assertThat(vm.entriesHeld()).isFalse();
+        assertThat(vm.life().areEntriesHeld()).isFalse();
         assertThat(vm.stats().get(Counter.ZAP_BUSY)).isEqualTo(1);
         assertThat(vm.stats().get(Counter.ZAPS)).isEqualTo(2);
         assertThat(vm.stats().get(Counter.LEAKED_PAGES)).isZero();
@@ -155,6 +164,62 @@ class RemovalTest {
         assertThat(entersAtLast[0]).isEqualTo(entersAtFirst[0]);
     }
 
+    /**
+     * The mutant leaves the loop after each BUSY, as if an event were pending: the guest is entered
+     * again at the same instruction, until the module suspects the host of single-stepping it and
+     * VP.ENTER looks into the Secure EPT, under the lock that AUG needs, instead of running it.
+     */
+    @Test
+    void r40_augBusy_leavingTheLoopEachTime_makesTheModuleSuspectTheHost() {
+        long busy = SUSPICIOUS + 3;
+        int[] kept = instructionsUntilMapped(busy, false);
+        assertThat(kept[0]).as("instructions with the loop").isEqualTo(2);
+        assertThat(kept[1]).as("entries with the loop").isEqualTo(2);
+        int[] left = instructionsUntilMapped(busy, true);
+        assertThat(left[0])
+                .as("instructions while the loop is left: none once the module is suspicious")
+                .isEqualTo(SUSPICIOUS + 1);
+        assertThat(left[1]).as("entries while the loop is left").isGreaterThan((int) busy);
+    }
+
+    /** Times a guest executed its access, and VP.ENTER calls, until AUG was no longer BUSY. */
+    private int[] instructionsUntilMapped(long busy, boolean leaves) {
+        KvmTdx vm = rig.vm(1);
+        ok(vm.addMemslot(0, KvmRig.MEMORY));
+        ok(vm.initVm(new TdConfig(0, 3, 48))); // the guest wants its #VE
+        KvmVcpu vcpu = KvmRig.vcpu(vm);
+        ok(vcpu.init(0));
+        ok(vm.setMemoryAttributes(0, KvmRig.MEMORY, true));
+        ok(vm.finalizeVm());
+        rig.faults.replace(
+                Leaf.MEM_PAGE_AUG,
+                1,
+                busy,
+                (module, cpu, regs) -> {
+                    if (leaves) {
+                        cpu.raiseInterrupt();
+                    }
+                    regs.rax(SEPT_BUSY);
+                    return SEPT_BUSY;
+                });
+        int[] seen = new int[2];
+        long before = rig.faults.calls(Leaf.VP_ENTER);
+        KvmExit exit =
+                KvmRig.run(
+                        vm,
+                        vcpu,
+                        cpu -> {
+                            seen[0]++;
+                            if (cpu.touch(AT, Access.READ) == Outcome.VIRTUALIZATION_EXCEPTION) {
+                                seen[1] = (int) (rig.faults.calls(Leaf.VP_ENTER) - before);
+                                vcpu.requestExit();
+                            }
+                        });
+        assertThat(exit).isInstanceOf(KvmExit.Interrupted.class);
+        rig.faults.clear();
+        return seen;
+    }
+
     @Test
     void r39_lastPutOfARangeBetweenTwoFaults_isNeverMissingAPair() {
         KvmTdx vm = rig.runnable(1);
@@ -219,7 +284,7 @@ class RemovalTest {
     void destroy_keyIdNotReleased_leaksItAndEveryPageWithIt(Leaf leaf) {
         KvmTdx vm = withPages(3);
         long held =
-                vm.controlPages()
+                vm.books().controlPages()
                         + vm.stats().get(Counter.SEPT_PAGES)
                         + vm.stats().get(Counter.PRIVATE_PAGES);
         rig.faults.refuseNext(leaf, UNEXPECTED);
@@ -296,7 +361,7 @@ class RemovalTest {
             KvmRig.run(vm, vm.vcpus()[0], "accept " + i * AT + "+64k 4k");
         }
         long total =
-                vm.controlPages()
+                vm.books().controlPages()
                         + vm.stats().get(Counter.SEPT_PAGES)
                         + vm.stats().get(Counter.PRIVATE_PAGES);
         List<Long> seen = new ArrayList<>();
@@ -323,7 +388,7 @@ class RemovalTest {
     @Test
     void r29_poolPages_comeBackWithTheirVcpu() {
         KvmTdx vm = withPages(1);
-        assertThat(vm.poolPages()).isPositive();
+        assertThat(vm.books().poolPages()).isPositive();
         assertThat(vm.destroy().isClean()).isTrue();
         assertThat(rig.used()).isEmpty();
     }
@@ -354,6 +419,32 @@ class RemovalTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(value = Preset.class, mode = Mode.EXCLUDE, names = "STATIC")
+    void r24_putThatIsDeferredToASoftirq_wouldWaitForTheGetItInterrupts(Preset preset) {
+        // The mutant: a table's page is put by a callback that runs in whatever the CPU is doing.
+        KvmRig other = new KvmRig(preset);
+        HostCpu cpu = other.host.cpus().claimAny();
+        long table = other.host.controlPages().allocate(cpu);
+        long page = other.host.pages().allocateRange(0, 512, 512, PageUse.HOST);
+        List<String> softirqs = new ArrayList<>();
+        other.faults.replace(
+                Leaf.PHYMEM_PAMT_ADD,
+                1,
+                1,
+                (module, at, regs) -> {
+                    assertThatThrownBy(() -> other.host.backing().put(cpu, table))
+                            .isInstanceOf(AssertionError.class)
+                            .hasMessage("lock order: PAMT taken after PAMT");
+                    softirqs.add("ran inside get");
+                    return module.call(at, regs);
+                });
+        ok(other.host.backing().get(cpu, page, other.host.sleepingPairs(0)));
+        assertThat(softirqs).hasSize(1);
+        other.host.cpus().release(cpu);
+        other.abandon(); // a put that was cut short leaves no good books
+    }
+
     @Test
     void r27_statisticsOfAFault_countOnlyWhatTheModuleDid() {
         KvmTdx vm = rig.runnable(1);
@@ -365,88 +456,5 @@ class RemovalTest {
         assertThat(vm.stats().get(Counter.PRIVATE_PAGES)).isEqualTo(pages + 1);
         assertThat(vm.stats().get(Counter.SEPT_PAGES)).isEqualTo(tables + 1);
         assertThat(vm.stats().get(Counter.BUSY_ANSWERS)).isEqualTo(5);
-    }
-
-    // ------------------------------------------------------------------ everything at once
-
-    /** Build, run, convert, tear down. */
-    private static void life(KvmRig rig) {
-        KvmTdx vm = rig.vm(2);
-        if (vm.addMemslot(0, KvmRig.MEMORY) != Errno.OK || vm.initVm(KvmRig.CONFIG) != Errno.OK) {
-            return;
-        }
-        for (int i = 0; i < 2; i++) {
-            KvmVcpu vcpu = vm.createVcpu();
-            if (vcpu == null || vcpu.init(0) != Errno.OK) {
-                return;
-            }
-        }
-        KvmVcpu vcpu = vm.vcpus()[0];
-        if (vm.setMemoryAttributes(0, KvmRig.MEMORY, true) != Errno.OK
-                || vcpu.initMemRegion(KvmRig.SCRATCH, 1, true, (page, into) -> {}) != Errno.OK
-                || vm.finalizeVm() != Errno.OK) {
-            return;
-        }
-        KvmRig.run(
-                vm,
-                vcpu,
-                "accept "
-                        + AT
-                        + "+8k 4k; share "
-                        + AT
-                        + "+4k; private "
-                        + AT
-                        + "+4k; accept "
-                        + AT
-                        + "+4k 4k");
-        if (vm.terminate() == Errno.OK) {
-            var _ = vm.punch(AT, PAGE, true);
-        }
-    }
-
-    /** Not under v4-base, where a get whose ADD fails counts all the same. */
-    @ParameterizedTest
-    @CsvSource({"V4, OPERAND_BUSY", "V4, TD_FATAL", "MERGED, TD_FATAL"})
-    void wholeLife_anySeamcallRefused_leavesACleanAudit(Preset preset, StatusCode status) {
-        long points;
-        try (KvmRig rig = new KvmRig(preset)) {
-            long calls = rig.faults.calls();
-            life(rig);
-            assertThat(rig.vms.removeFirst().destroy().isClean()).isTrue();
-            points = rig.faults.calls() - calls;
-        }
-        assertThat(points).isGreaterThan(60);
-        for (long nth = 1; nth <= points; nth++) {
-            try (KvmRig rig = new KvmRig(preset)) {
-                rig.faults.refuse(null, nth, 1, status.word());
-                life(rig);
-                for (KvmTdx vm : rig.vms) {
-                    var _ = vm.destroy();
-                }
-                rig.faults.clear();
-                assertThat(rig.audit()).as("call " + nth).isEmpty();
-            }
-        }
-    }
-
-    @ParameterizedTest
-    @EnumSource(names = {"V4", "MERGED"})
-    void wholeLife_anyAllocationFails_losesNothing(Preset preset) {
-        int allowed = 0;
-        int[] seen = new int[1];
-        do {
-            try (KvmRig rig = new KvmRig(preset)) {
-                int limit = allowed++;
-                seen[0] = 0;
-                rig.host.pages().setGate((use, pages) -> seen[0]++ != limit);
-                life(rig);
-                assertThat(rig.audit()).as("allocation " + limit).isEmpty();
-                for (KvmTdx vm : rig.vms) {
-                    assertThat(vm.destroy().isClean()).as("allocation " + limit).isTrue();
-                }
-                assertThat(rig.used()).as("allocation " + limit).isEmpty();
-            }
-        } while (seen[0] >= allowed);
-        assertThat(allowed).isGreaterThan(40);
     }
 }

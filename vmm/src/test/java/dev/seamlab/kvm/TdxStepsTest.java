@@ -106,6 +106,9 @@ class TdxStepsTest {
         ok(vm.memoryEncryptOp(cmd(TdxStep.CAPABILITIES, found)));
         assertThat(found.attributes()).isEqualTo(1L << 28 | 1);
         assertThat(found.xfam()).isEqualTo(rig.host.info().xfamFixed0());
+        // Mainline's init_kvm_tdx_caps: SetupEventNotifyInterrupt for user space, nothing else.
+        assertThat(found.userTdvmcalls()).isEqualTo(new Capabilities.TdvmcallInfo(0b10, 0));
+        assertThat(found.kernelTdvmcalls()).isEqualTo(new Capabilities.TdvmcallInfo(0, 0));
         assertThat(found.cpuid().nent()).isEqualTo(rows);
         assertThat(found.cpuid().entries())
                 .filteredOn(entry -> entry.function() == 0x8000_0008)
@@ -256,10 +259,10 @@ class TdxStepsTest {
     @Test
     void createVcpu_outsideInitialised_orOneTooMany_isRefused() {
         KvmTdx vm = rig.vm(1);
-        assertThat(vm.beginVcpu()).isEqualTo(Errno.EIO);
+        assertThat(vm.vcpuTable().begin()).isEqualTo(Errno.EIO);
         ok(vm.initVm(CONFIG));
         assertThat(vm.createVcpu()).isNotNull();
-        assertThat(vm.beginVcpu()).isEqualTo(Errno.EINVAL);
+        assertThat(vm.vcpuTable().begin()).isEqualTo(Errno.EINVAL);
     }
 
     @Test
@@ -267,12 +270,12 @@ class TdxStepsTest {
         KvmTdx two = rig.vm(2);
         ok(two.initVm(CONFIG));
         KvmVcpu first = KvmRig.vcpu(two);
-        ok(two.beginVcpu());
+        ok(two.vcpuTable().begin());
         assertThat(first.init(0)).isEqualTo(Errno.EBUSY);
         assertThat(two.finalizeVm()).isEqualTo(Errno.EBUSY);
         assertThat(first.memoryEncryptOp(cmd(TdxStep.GET_CPUID, new CpuidList(1))))
                 .isEqualTo(Errno.EBUSY);
-        KvmVcpu second = two.endVcpu();
+        KvmVcpu second = two.vcpuTable().end();
         ok(first.init(0));
         ok(second.init(0));
         ok(two.finalizeVm());
@@ -282,8 +285,8 @@ class TdxStepsTest {
     void r42_vcpuCreationFailsHalfWay_leavesTheOthersAlone() {
         KvmTdx vm = rig.vm(2);
         ok(vm.initVm(CONFIG));
-        ok(vm.beginVcpu());
-        vm.abandonVcpu();
+        ok(vm.vcpuTable().begin());
+        vm.vcpuTable().abandon();
         KvmVcpu first = KvmRig.vcpu(vm);
         KvmVcpu second = KvmRig.vcpu(vm);
         assertThat(first.index()).isZero();
@@ -292,6 +295,39 @@ class TdxStepsTest {
         ok(second.init(0));
         ok(vm.finalizeVm());
         assertThat(vm.destroy().isClean()).isTrue();
+    }
+
+    /**
+     * What hangs on a CPU, half-made vCPUs included, is gone through when that CPU goes offline.
+     */
+    @Test
+    void r42_cpuGoesOfflineAfterAVcpuWasLeftHalfMade_anywhere() {
+        KvmTdx sample = rig.vm(2);
+        ok(sample.initVm(CONFIG));
+        ok(KvmRig.vcpu(sample).init(0));
+        long before = rig.faults.calls();
+        ok(KvmRig.vcpu(sample).init(0));
+        long points = rig.faults.calls() - before;
+        assertThat(sample.destroy().isClean()).isTrue();
+        for (long nth = 1; nth <= points; nth++) {
+            String where = "call " + nth + " of INIT_VCPU refused";
+            KvmTdx vm = rig.vm(2);
+            ok(vm.initVm(CONFIG));
+            KvmVcpu whole = KvmRig.vcpu(vm);
+            ok(whole.init(0));
+            KvmVcpu half = KvmRig.vcpu(vm);
+            rig.faults.refuse(null, nth, 1, StatusCode.TD_FATAL.word());
+            assertThat(half.init(0)).as(where).isNegative();
+            rig.faults.clear();
+            for (int cpu = 0; cpu < rig.machine.cpus().size(); cpu++) {
+                ok(rig.host.offline(cpu));
+                assertThat(whole.cpu()).as(where).isNotEqualTo(cpu);
+                assertThat(half.cpu()).as(where).isNotEqualTo(cpu);
+                ok(rig.host.online(cpu));
+            }
+            assertThat(rig.audit()).as(where).isEmpty();
+            assertThat(vm.destroy().isClean()).as(where).isTrue();
+        }
     }
 
     @Test
@@ -447,11 +483,11 @@ class TdxStepsTest {
         TdxCmd first = cmd(TdxStep.FINALIZE_VM, null);
         assertThat(vm.memoryEncryptOp(first)).isEqualTo(Errno.EBUSY);
         assertThat(first.hwError()).isEqualTo(BUSY);
-        assertThat(vm.isPreFaultAllowed()).isFalse();
+        assertThat(vm.life().isPreFaultAllowed()).isFalse();
         TdxCmd second = cmd(TdxStep.FINALIZE_VM, null);
         ok(vm.memoryEncryptOp(second));
         assertThat(second.hwError()).isEqualTo(Status.SUCCESS);
-        assertThat(vm.isPreFaultAllowed()).isTrue();
+        assertThat(vm.life().isPreFaultAllowed()).isTrue();
         assertThat(vm.finalizeVm()).isEqualTo(Errno.EINVAL);
     }
 

@@ -128,7 +128,7 @@ class LargePagesTest {
         TrustDomain td = large(vmm, "accept 16m+4m; share 17m+2m; halt", 1);
         awaitFinished(td);
         assertThat(td.stats().get(Counter.DEMOTES)).isEqualTo(2);
-        assertThat(((Td) td).vm().splitPoolHighWater()).isGreaterThanOrEqualTo(10);
+        assertThat(((Td) td).vm().books().splitPoolHighWater()).isGreaterThanOrEqualTo(10);
     }
 
     @ParameterizedTest

@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.seamlab.host.Preset;
 import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.cpu.HostCpu;
+import dev.seamlab.host.fault.SeamcallFaults;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.host.pamt.PamtBacking;
@@ -23,6 +24,7 @@ import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.sched.Lock;
 import dev.seamlab.machine.sched.LockRank;
 import dev.seamlab.machine.sched.Waits;
+import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.Status;
@@ -132,6 +134,58 @@ class LockingRegressionTest {
     @Test
     void r38_neighbourOfABackedRange_waitsForTheNoisyOneWithOneLockForAll() throws Exception {
         getUnderHeldLock(Preset.MERGED, thread -> thread.getState() == Thread.State.TIMED_WAITING);
+    }
+
+    /**
+     * The noisy neighbour itself: one TD converts a page of a range of its own to and fro, so that
+     * each round asks the module for a pair and gives one back. Another one faults pages in ranges
+     * that are backed, in the middle of such a round.
+     */
+    @ParameterizedTest
+    @EnumSource(value = Preset.class, mode = Mode.EXCLUDE, names = "STATIC")
+    void r38_tdBesideOneThatConvertsForEver_waitsOnlyWhereThereIsOneLockForAll(Preset preset)
+            throws Exception {
+        Vmm vmm = lab.host(preset);
+        TdxHost host = vmm.host();
+        TrustDomain noisy = boot(vmm, spec("noisy", 1, "idle"));
+        TrustDomain quiet = boot(vmm, spec("quiet", 1, "idle"));
+        awaitFinished(noisy);
+        awaitFinished(quiet);
+        KvmTdx victim = ((Td) quiet).vm();
+        for (long gpa = AT; gpa < AT + (1 << 20); gpa += 4096) {
+            Prefaults.map(victim, gpa, PageInfo.LEVEL_4K);
+        }
+        // A page that lost its mapping among others that have theirs, so its range is backed.
+        long page = AT + (1 << 19);
+        assertThat(victim.setMemoryAttributes(page, 4096, false)).isEqualTo(Errno.OK);
+        assertThat(victim.setMemoryAttributes(page, 4096, true)).isEqualTo(Errno.OK);
+        KvmTdx loud = ((Td) noisy).vm();
+        Thread[] fault = new Thread[1];
+        boolean[] waited = new boolean[1];
+        try (SeamcallFaults seamcalls = SeamcallFaults.on(host.machine())) {
+            seamcalls.replace(
+                    Leaf.PHYMEM_PAMT_ADD,
+                    1,
+                    1,
+                    (module, cpu, regs) -> {
+                        Thread thread =
+                                Waits.start(
+                                        "fault",
+                                        () -> Prefaults.map(victim, page, PageInfo.LEVEL_4K));
+                        Waits.spinUntil(() ->
+                                !thread.isAlive()
+                                        || thread.getState() == Thread.State.TIMED_WAITING);
+                        fault[0] = thread;
+                        waited[0] = thread.isAlive();
+                        return module.call(cpu, regs);
+                    });
+            for (long gpa = AT; fault[0] == null; gpa += 4096) {
+                Prefaults.map(loud, gpa, PageInfo.LEVEL_4K);
+            }
+            fault[0].join();
+        }
+        boolean oneLockForAll = preset == Preset.MERGED || preset == Preset.V4_BASE;
+        assertThat(waited[0]).isEqualTo(oneLockForAll);
     }
 
     @Test
