@@ -5,6 +5,7 @@ import dev.seamlab.machine.Gpa;
 import dev.seamlab.machine.GuestCode;
 import dev.seamlab.machine.GuestMode;
 import dev.seamlab.machine.Registers;
+import dev.seamlab.machine.sched.Waits;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
@@ -45,8 +46,11 @@ final class AcceptingGuest implements GuestCode {
         regs.rax(TdcallLeaf.MEM_PAGE_ACCEPT.number()).rcx(PageInfo.ofGpa(gpa, level));
         if (cpu.tdcall() == GuestMode.Outcome.DONE) {
             status = regs.rax();
-            // Busy with what the host does to the entry: once more, as a guest kernel does.
+            // Busy with what the host does to the entry: once more, but not before others moved.
             pending = StatusCode.OPERAND_BUSY.matches(status);
+            if (pending) {
+                Waits.pause();
+            }
         }
     }
 }

@@ -104,6 +104,7 @@ public final class Check {
                 total.steps,
                 tally.nanos,
                 tally.complete,
+                tally.exhausted ? search.covered() : "",
                 example);
     }
 

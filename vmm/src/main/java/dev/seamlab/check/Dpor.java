@@ -126,6 +126,11 @@ final class Dpor implements Search {
     }
 
     @Override
+    public String covered() {
+        return paused ? "all fair schedules" : "all schedules";
+    }
+
+    @Override
     public boolean wasRedundant() {
         return draining;
     }

@@ -46,6 +46,7 @@ final class Explorer {
         long steps;
         long nanos;
         boolean complete;
+        boolean exhausted;
         final Map<Rule, Hit> hits = new EnumMap<>(Rule.class);
 
         void add(Tally other) {
@@ -105,6 +106,7 @@ final class Explorer {
                 progress.accept(tally.schedules);
             }
         }
+        tally.exhausted = !more;
         tally.complete = !more && search.isComplete();
         tally.nanos = System.nanoTime() - start;
         return tally;

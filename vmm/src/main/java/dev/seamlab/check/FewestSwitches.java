@@ -62,6 +62,11 @@ final class FewestSwitches implements Search {
     }
 
     @Override
+    public String covered() {
+        return limited ? "all with " + name() : "all schedules";
+    }
+
+    @Override
     public boolean wasRedundant() {
         return false;
     }

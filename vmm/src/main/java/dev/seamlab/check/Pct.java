@@ -43,6 +43,11 @@ final class Pct implements Search {
     }
 
     @Override
+    public String covered() {
+        return name();
+    }
+
+    @Override
     public boolean wasRedundant() {
         return false;
     }

@@ -23,6 +23,11 @@ final class Replay implements Search {
     }
 
     @Override
+    public String covered() {
+        return name();
+    }
+
+    @Override
     public boolean wasRedundant() {
         return false;
     }

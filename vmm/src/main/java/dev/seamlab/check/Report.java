@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param steps shared-memory steps of all schedules
  * @param nanos of the search itself
  * @param complete whether no schedule that could end differently was left out
+ * @param covered what was tried without a gap; empty where the search ended before its schedules
  * @param counterexample the shortest known; null where nothing was found
  */
 public record Report(
@@ -25,6 +26,7 @@ public record Report(
         long steps,
         long nanos,
         boolean complete,
+        String covered,
         @Nullable Counterexample counterexample) {
 
     /** In a word or two. */
@@ -32,7 +34,7 @@ public record Report(
         if (counterexample != null) {
             return "BROKEN " + counterexample.rule();
         }
-        return complete ? "clean, all schedules" : "clean so far";
+        return covered.isEmpty() ? "clean so far" : "clean, " + covered;
     }
 
     /** Schedules per second of the search itself. */

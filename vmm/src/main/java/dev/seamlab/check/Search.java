@@ -18,6 +18,9 @@ interface Search extends SteppedRun.Director {
     /** Whether every schedule was tried that could end differently, when none is left. */
     boolean isComplete();
 
+    /** What was tried when no schedule is left, as one phrase for verdicts. */
+    String covered();
+
     /** Whether the schedule that just ended was cut short because others stand for it. */
     boolean wasRedundant();
 

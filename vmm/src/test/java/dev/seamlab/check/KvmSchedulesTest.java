@@ -60,8 +60,8 @@ class KvmSchedulesTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1, 0", "-1, 42"})
-    void largerScenario_byPreemptionsOrAtRandom_isClean(int bound, long seed) {
+    @CsvSource({"convert-storm, 1, 0", "convert-storm, -1, 42", "accept-zap, -1, 19365151453401"})
+    void largerScenario_byPreemptionsOrAtRandom_isClean(String program, int bound, long seed) {
         Check.Options within = schedules(60);
         Check.Options options =
                 new Check.Options(
@@ -71,7 +71,7 @@ class KvmSchedulesTest {
                         within.mostSchedules(),
                         bound,
                         seed);
-        Report report = check("v4", "convert-storm", options);
+        Report report = check("v4", program, options);
         assertThat(report.counterexample()).isNull();
         assertThat(report.complete()).isFalse();
     }
