@@ -41,7 +41,9 @@ import org.jspecify.annotations.Nullable;
  *        +------------------------+-----destroy-------------+--> TEARING_DOWN --> DESTROYED
  * </pre>
  *
- * Apart from that it may be dead, that is bugged or terminated, from any state, and stays so.
+ * Apart from that it may be dead, from any state, and stays so: bugged (KVM_BUG_ON), killed,
+ * terminated, or ended by its own guest. Every ioctl is EIO then, but that TERMINATE_VM still
+ * releases the KeyID of one that is not bugged (kvm_vm_dead without kvm_vm_bugged).
  */
 public final class KvmTdx {
     /** Where the VM stands with the module. */
@@ -60,6 +62,7 @@ public final class KvmTdx {
     private static final int PRE_FAULT_ALLOWED = 34;
     private static final int NO_EXIT_HYPERCALL = 35;
     private static final int KEY_GIVEN_UP = 36;
+    private static final int BUGGED = 37;
 
     private final TdxHost host;
     private final PairLedger ledger;
@@ -271,7 +274,8 @@ public final class KvmTdx {
      * KVM_TDX_TERMINATE_VM: the VM is dead from here on, and its KeyID is released, so that memory
      * is reclaimed instead of removed page by page (R-44).
      *
-     * @return OK; EBUSY while a vCPU is inside KVM_RUN; EIO on a dead VM
+     * @return OK, also where there is no KeyID any more; EBUSY while a vCPU is inside KVM_RUN; EIO
+     *     on a bugged VM
      */
     public int terminate() {
         return memoryEncryptOp(TdxCmd.of(TdxStep.TERMINATE_VM, null));
@@ -387,6 +391,11 @@ public final class KvmTdx {
     /** Whether the VM is dead: bugged, or ended by its guest's own doing. */
     public boolean isDead() {
         return Cells.acquire(words, DEAD) != 0;
+    }
+
+    /** Whether KVM gave the VM up (KVM_BUG_ON): dead, and nobody may touch what it holds. */
+    public boolean isBugged() {
+        return Cells.acquire(words, BUGGED) != 0;
     }
 
     /** KeyID, or 0 while there is none. */
@@ -720,10 +729,14 @@ public final class KvmTdx {
     void bug(Leaf leaf, long status) {
         lastAnswer = new ModuleAnswer(leaf, status);
         host.log().line("kvm: TD " + owner + " is bugged: " + lastAnswer);
+        Cells.release(words, BUGGED, 1);
         die();
     }
 
-    /** From now on every step but the teardown answers EIO, and no vCPU enters the guest. */
+    /**
+     * kvm_vm_dead: from now on every step but TERMINATE_VM answers EIO, and no vCPU enters the
+     * guest.
+     */
     public void die() {
         Cells.release(words, DEAD, 1);
     }

@@ -45,11 +45,16 @@ final class RequestValidator {
                             + " '-', for example lab-1; empty lets the server choose");
 
     private final Validator validator = ValidatorFactory.newBuilder().build();
+    private final RealDurations durations = new RealDurations();
 
     /**
      * @throws Rejection INVALID_ARGUMENT that names each bad field and how to mend it
      */
     void check(Message request) {
+        List<BadRequest.FieldViolation> unreal = durations.check(request);
+        if (!unreal.isEmpty()) {
+            throw Rejection.invalid(unreal);
+        }
         ValidationResult result;
         try {
             result = validator.validate(request);
@@ -63,7 +68,7 @@ final class RequestValidator {
             for (Violation violation : result.toProto().getViolationsList()) {
                 violations.add(
                         BadRequest.FieldViolation.newBuilder()
-                                .setField(path(violation.getField()))
+                                .setField(field(violation))
                                 .setDescription(describe(violation))
                                 .build());
             }
@@ -80,6 +85,12 @@ final class RequestValidator {
             }
         }
         return violation.getMessage();
+    }
+
+    /** Where it is; rules that look into a message have the field that they mean as their id. */
+    private static String field(Violation violation) {
+        String path = path(violation.getField());
+        return violation.getRuleId().startsWith(path + ".") ? violation.getRuleId() : path;
     }
 
     private static String path(FieldPath path) {
