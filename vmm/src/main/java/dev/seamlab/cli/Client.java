@@ -13,6 +13,7 @@ import dev.seamlab.v1.AuditGrpc;
 import dev.seamlab.v1.EventsGrpc;
 import dev.seamlab.v1.FaultsGrpc;
 import dev.seamlab.v1.HostGrpc;
+import dev.seamlab.v1.KvmGrpc;
 import dev.seamlab.v1.MemoryGrpc;
 import dev.seamlab.v1.PamtGrpc;
 import dev.seamlab.v1.SeamcallsGrpc;
@@ -115,6 +116,11 @@ final class Client implements AutoCloseable {
     /** For events that are followed as long as somebody looks. */
     EventsGrpc.EventsBlockingStub endlessEvents() {
         return EventsGrpc.newBlockingStub(channel).withWaitForReady();
+    }
+
+    KvmGrpc.KvmBlockingStub kvm() {
+        return KvmGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
     }
 
     VcpusGrpc.VcpusBlockingStub vcpus() {

@@ -6,6 +6,7 @@ import com.google.protobuf.Empty;
 import com.google.protobuf.Message;
 import dev.seamlab.control.call.Calls;
 import dev.seamlab.control.call.ErrorMapper;
+import dev.seamlab.control.call.Places;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.call.TrustDomainName;
 import dev.seamlab.control.operation.OperationStore;
@@ -88,8 +89,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
 
     @Override
     public void createTrustDomain(CreateTrustDomainRequest request, StreamObserver<Operation> out) {
-        calls.unary(
-                request, out, r -> requestIds.once(r.getRequestId(), r, () -> create(r)).toProto());
+        calls.unary(request, out, r -> requestIds.once(id(r), r, () -> create(r)).toProto());
     }
 
     @Override
@@ -175,8 +175,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
 
     @Override
     public void deleteTrustDomain(DeleteTrustDomainRequest request, StreamObserver<Operation> out) {
-        calls.unary(
-                request, out, r -> requestIds.once(r.getRequestId(), r, () -> delete(r)).toProto());
+        calls.unary(request, out, r -> requestIds.once(id(r), r, () -> delete(r)).toProto());
     }
 
     @Override
@@ -189,6 +188,15 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     public void watchTrustDomains(
             WatchTrustDomainsRequest request, StreamObserver<WatchTrustDomainsResponse> out) {
         calls.streaming(request, out, r -> watches.all(out));
+    }
+
+    /** A request that only validates uses no id up: what it checked is sent with it next. */
+    private static String id(CreateTrustDomainRequest request) {
+        return request.getValidateOnly() ? "" : request.getRequestId();
+    }
+
+    private static String id(DeleteTrustDomainRequest request) {
+        return request.getValidateOnly() ? "" : request.getRequestId();
     }
 
     private StoredOperation create(CreateTrustDomainRequest request) {
@@ -244,16 +252,17 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
 
     private TrustDomain update(UpdateTrustDomainRequest request) {
         TrustDomain wanted = request.getTrustDomain();
+        if (wanted.getName().isEmpty()) {
+            throw Rejection.invalid("trust_domain.name", "is needed: it says which to update");
+        }
         dev.seamlab.vmm.TrustDomain td = find(wanted.getName());
         Birth birth = births.of(td.id());
         // One update at a time, or a second one could pass the same etag.
         synchronized (birth) {
             checkEtag(wanted.getEtag(), wanted.getName(), birth, td.snapshot());
             Notes notes = TrustDomainUpdate.apply(birth.notes(), wanted, request.getUpdateMask());
-            TrustDomain changed = notes.into(mapper.toProto(td).toBuilder()).build();
-            calls.checkResult(changed, "trust_domain");
             if (request.getValidateOnly()) {
-                return changed;
+                return notes.into(mapper.toProto(td).toBuilder()).build();
             }
             birth.setNotes(notes);
             td.touch();
