@@ -8,11 +8,13 @@ import dev.seamlab.control.call.Calls;
 import dev.seamlab.control.call.ErrorMapper;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.call.TrustDomainName;
+import dev.seamlab.control.events.EventLog;
 import dev.seamlab.control.operation.OperationStore;
 import dev.seamlab.control.operation.RequestIds;
 import dev.seamlab.control.operation.StoredOperation;
 import dev.seamlab.v1.CreateTrustDomainRequest;
 import dev.seamlab.v1.DeleteTrustDomainRequest;
+import dev.seamlab.v1.Event;
 import dev.seamlab.v1.Firmware;
 import dev.seamlab.v1.GetTrustDomainRequest;
 import dev.seamlab.v1.InjectNmiRequest;
@@ -62,6 +64,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     private final RequestIds requestIds;
     private final Watches watches;
     private final FaultTotals faults;
+    private final EventLog events;
 
     TrustDomainsGrpcService(
             Calls calls,
@@ -73,7 +76,8 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
             OperationStore operations,
             RequestIds requestIds,
             Watches watches,
-            FaultTotals faults) {
+            FaultTotals faults,
+            EventLog events) {
         this.calls = calls;
         this.vmm = vmm;
         this.errors = errors;
@@ -84,6 +88,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
         this.requestIds = requestIds;
         this.watches = watches;
         this.faults = faults;
+        this.events = events;
     }
 
     @Override
@@ -188,7 +193,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     @Override
     public void watchTrustDomains(
             WatchTrustDomainsRequest request, StreamObserver<WatchTrustDomainsResponse> out) {
-        calls.streaming(request, out, r -> watches.all(out));
+        calls.streaming(request, out, r -> watches.all(r.getResumeToken(), out));
     }
 
     private StoredOperation create(CreateTrustDomainRequest request) {
@@ -257,6 +262,10 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
             }
             birth.setNotes(notes);
             td.touch();
+            events.append(
+                    Event.Type.TRUST_DOMAIN_UPDATED,
+                    wanted.getName(),
+                    td.id() + " has another display name or labels");
         }
         return mapper.toProto(td);
     }
