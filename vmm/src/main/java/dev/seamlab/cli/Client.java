@@ -76,7 +76,7 @@ final class Client implements AutoCloseable {
 
     /** For calls that last as long as somebody looks. */
     TrustDomainsGrpc.TrustDomainsBlockingStub endless() {
-        return TrustDomainsGrpc.newBlockingStub(channel).withWaitForReady();
+        return TrustDomainsGrpc.newBlockingStub(channel);
     }
 
     TrustDomainsGrpc.TrustDomainsStub async() {
@@ -91,6 +91,11 @@ final class Client implements AutoCloseable {
     HostGrpc.HostBlockingStub host() {
         return HostGrpc.newBlockingStub(channel)
                 .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /** For what happens to the host, as long as somebody looks. */
+    HostGrpc.HostBlockingStub endlessHost() {
+        return HostGrpc.newBlockingStub(channel);
     }
 
     PamtGrpc.PamtBlockingStub pamt() {
@@ -115,7 +120,7 @@ final class Client implements AutoCloseable {
 
     /** For events that are followed as long as somebody looks. */
     EventsGrpc.EventsBlockingStub endlessEvents() {
-        return EventsGrpc.newBlockingStub(channel).withWaitForReady();
+        return EventsGrpc.newBlockingStub(channel);
     }
 
     KvmGrpc.KvmBlockingStub kvm() {

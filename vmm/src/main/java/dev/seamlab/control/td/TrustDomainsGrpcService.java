@@ -9,11 +9,13 @@ import dev.seamlab.control.call.ErrorMapper;
 import dev.seamlab.control.call.Places;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.call.TrustDomainName;
+import dev.seamlab.control.events.EventLog;
 import dev.seamlab.control.operation.OperationStore;
 import dev.seamlab.control.operation.RequestIds;
 import dev.seamlab.control.operation.StoredOperation;
 import dev.seamlab.v1.CreateTrustDomainRequest;
 import dev.seamlab.v1.DeleteTrustDomainRequest;
+import dev.seamlab.v1.Event;
 import dev.seamlab.v1.Firmware;
 import dev.seamlab.v1.GetTrustDomainRequest;
 import dev.seamlab.v1.InjectNmiRequest;
@@ -63,6 +65,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     private final RequestIds requestIds;
     private final Watches watches;
     private final FaultTotals faults;
+    private final EventLog events;
 
     TrustDomainsGrpcService(
             Calls calls,
@@ -74,7 +77,8 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
             OperationStore operations,
             RequestIds requestIds,
             Watches watches,
-            FaultTotals faults) {
+            FaultTotals faults,
+            EventLog events) {
         this.calls = calls;
         this.vmm = vmm;
         this.errors = errors;
@@ -85,6 +89,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
         this.requestIds = requestIds;
         this.watches = watches;
         this.faults = faults;
+        this.events = events;
     }
 
     @Override
@@ -187,7 +192,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     @Override
     public void watchTrustDomains(
             WatchTrustDomainsRequest request, StreamObserver<WatchTrustDomainsResponse> out) {
-        calls.streaming(request, out, r -> watches.all(out));
+        calls.streaming(request, out, r -> watches.all(r.getResumeToken(), out));
     }
 
     /** A request that only validates uses no id up: what it checked is sent with it next. */
@@ -266,6 +271,10 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
             }
             birth.setNotes(notes);
             td.touch();
+            events.append(
+                    Event.Type.TRUST_DOMAIN_UPDATED,
+                    wanted.getName(),
+                    td.id() + " has another display name or labels");
         }
         return mapper.toProto(td);
     }
