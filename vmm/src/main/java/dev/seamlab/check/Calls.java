@@ -87,6 +87,8 @@ final class Calls implements Seam {
                     name.substring("TDH.PHYMEM.".length()) + " " + place.apply(regs.rcx());
             case MEM_PAGE_AUG, MEM_SEPT_ADD, MEM_PAGE_ADD ->
                     name.substring("TDH.".length()) + " " + place.apply(regs.r8());
+            case MEM_PAGE_DEMOTE ->
+                    name.substring("TDH.".length()) + ", pair in " + place.apply(regs.r12());
             default -> name.substring("TDH.".length());
         };
     }

@@ -5,6 +5,9 @@ import dev.seamlab.machine.sched.Act;
 import dev.seamlab.machine.sched.LogicalThread;
 import dev.seamlab.machine.sched.SteppedRun;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +25,11 @@ import org.jspecify.annotations.Nullable;
  * before it, only with the taking before that. Where a thread could not move at the branch, every
  * thread that could is tried.
  *
+ * <p>The beginning that a schedule shares with the one before it is not searched again: where both
+ * work on the same arrays, its steps are taken without asking, and what is known of them stands. An
+ * array that turns up for the first time in such a schedule may have been made by those steps, so
+ * that schedule is void and run once more with everything looked at.
+ *
  * <p>Sound for programs whose threads end in every schedule. A thread that retries after a pause
  * does so only after somebody else has moved, so of such programs the fair schedules are tried, and
  * {@link #isComplete} says no.
@@ -34,6 +42,13 @@ final class Dpor implements Search {
 
     private static final int ID_SHIFT = 2;
     private static final int NONE = -1;
+    private static final int LAST_WRITE = 0;
+    private static final int LAST_ACQUIRE = 1;
+    private static final int LAST_READ = 2;
+
+    /** Schedules that may be void before every eighth of them is too many. */
+    private static final int MOST_VOID = 64;
+
     private static final Object WAKES = new Object();
 
     private final int n;
@@ -57,6 +72,24 @@ final class Dpor implements Search {
     private int fresh;
     private boolean draining;
     private boolean paused;
+
+    // Schedules that share their beginning with the one before.
+    private int prefixAtBegin;
+    private boolean quick;
+    private boolean isVoid;
+    private boolean mayBeQuick;
+    private int further;
+    private long begun;
+    private long voided;
+    private boolean[] plain = new boolean[1024];
+
+    // What the tables by word held before each step changed them.
+    private int[] undoAt = new int[1024];
+    private int[] undoKeys = new int[4096];
+    private int[] undoValues = new int[4096];
+    private int undoSize;
+    private int[] wordsAt = new int[1024];
+    private final Set<Object> arrays = Collections.newSetFromMap(new IdentityHashMap<>());
 
     /** Whether the step that is finished now took a lock without waiting for it. */
     private boolean tries;
@@ -98,12 +131,24 @@ final class Dpor implements Search {
     }
 
     @Override
-    public void begin() {
+    public void begin(boolean sameWords) {
         depth = 0;
-        finished = 0;
+        further = 0;
+        draining = false;
+        isVoid = false;
+        prefixAtBegin = prefix;
+        begun++;
         // Steps before this one are those of the last schedule, and so are their races.
         fresh = Math.max(0, prefix - 1);
-        draining = false;
+        quick = sameWords && mayBeQuick && prefix > 1 && voided <= MOST_VOID + begun / 8;
+        mayBeQuick = true;
+        if (quick) {
+            rewind(fresh);
+            finished = fresh;
+            return;
+        }
+        finished = 0;
+        undoSize = 0;
         words.clear();
         wordsKnown = 0;
         Arrays.fill(count, 0);
@@ -112,16 +157,82 @@ final class Dpor implements Search {
         }
     }
 
+    /** All that is known by thread and by word is as it was before a step was finished. */
+    private void rewind(int d) {
+        for (int keep = undoAt[d]; undoSize > keep; ) {
+            undoSize--;
+            int index = undoKeys[undoSize] >>> 2;
+            table(undoKeys[undoSize] & 3)[index] = undoValues[undoSize];
+        }
+        words.truncate(wordsAt[d]);
+        wordsKnown = wordsAt[d];
+        System.arraycopy(counts, d * n, count, 0, n);
+        int missing = (1 << n) - 1;
+        for (int e = d - 1; e >= 0 && missing != 0; e--) {
+            int t = chosen[e];
+            if ((missing >>> t & 1) != 0) {
+                System.arraycopy(clocks, e * n, clock[t], 0, n);
+                missing &= ~(1 << t);
+            }
+        }
+        for (int t = 0; t < n; t++) {
+            if ((missing >>> t & 1) != 0) {
+                Arrays.fill(clock[t], 0);
+            }
+        }
+    }
+
+    private int[] table(int number) {
+        return switch (number) {
+            case LAST_WRITE -> lastWrite;
+            case LAST_ACQUIRE -> lastAcquire;
+            default -> lastRead;
+        };
+    }
+
+    private void put(int table, int index, int value) {
+        int[] words = table(table);
+        if (words[index] == value) {
+            return;
+        }
+        if (undoSize == undoKeys.length) {
+            undoKeys = Arrays.copyOf(undoKeys, 2 * undoSize);
+            undoValues = Arrays.copyOf(undoValues, 2 * undoSize);
+        }
+        undoKeys[undoSize] = index << 2 | table;
+        undoValues[undoSize++] = words[index];
+        words[index] = value;
+    }
+
+    @Override
+    public int further() {
+        return further;
+    }
+
     @Override
     public int choose(SteppedRun run) {
         int mask = run.enabled();
+        further = 0;
         if (draining) {
-            return mask == 0 ? SteppedRun.STOP : prefer(run, mask);
+            if (mask == 0) {
+                return SteppedRun.STOP;
+            }
+            // Other schedules stand for this one: to its end without a look.
+            further = Integer.MAX_VALUE;
+            return prefer(run, mask);
+        }
+        if (quick && depth < prefixAtBegin - 1) {
+            return goTheKnownWay(run, mask);
         }
         if (finished < depth) {
             finish(run);
         }
         announce(run);
+        wordsAt[depth] = words.size();
+        if (isVoid) {
+            draining = true;
+            return mask == 0 ? SteppedRun.STOP : prefer(run, mask);
+        }
         if (mask == 0) {
             return SteppedRun.STOP;
         }
@@ -130,7 +241,7 @@ final class Dpor implements Search {
                 return prefer(run, mask);
             }
             prefix++;
-        } else if (enabled[depth] != mask) {
+        } else if (enabled[depth] != mask || run.steps() != depth) {
             throw strayed();
         }
         int next = chosen[depth];
@@ -144,11 +255,39 @@ final class Dpor implements Search {
         return next;
     }
 
+    /** Up to the next change of thread, or the next step that may have to wait. */
+    private int goTheKnownWay(SteppedRun run, int mask) {
+        int next = chosen[depth];
+        LogicalThread thread = run.thread(next);
+        if (hasWord(thread.act())) {
+            pendingId[next] = id(thread.where(), thread.at());
+        }
+        if (run.steps() != depth
+                || enabled[depth] != mask
+                || signatures[depth] != signature(thread)) {
+            throw strayed();
+        }
+        int to = depth + 1;
+        while (plain[depth] && to < prefixAtBegin - 1 && chosen[to] == next && plain[to]) {
+            to++;
+        }
+        further = to - depth - 1;
+        depth = to;
+        return next;
+    }
+
+    private static boolean hasWord(Act act) {
+        return switch (act) {
+            case AWAIT, SLEEP, PAUSE, END -> false;
+            default -> true;
+        };
+    }
+
     /** Tells steps of one thread apart, well enough to notice when a replay goes astray. */
     private long signature(LogicalThread thread) {
         return (long) thread.act().ordinal() << 40
                 | (long) thread.index() << 32
-                | pendingId[thread.index()];
+                | (hasWord(thread.act()) ? pendingId[thread.index()] : 0);
     }
 
     private static IllegalStateException strayed() {
@@ -205,7 +344,7 @@ final class Dpor implements Search {
 
     /** Numbers the words that threads stand at, as soon as they do. */
     private void announce(SteppedRun run) {
-        if (run.last() < 0) {
+        if (run.last() < 0 || (quick && depth == prefixAtBegin - 1)) {
             for (int t = 0; t < n; t++) {
                 announce(run.thread(t));
             }
@@ -230,6 +369,7 @@ final class Dpor implements Search {
     private int id(Object array, int place) {
         int id = words.id(array, place);
         if (id >= wordsKnown) {
+            isVoid |= arrays.add(array) && quick;
             if (id >= lastWrite.length) {
                 lastWrite = Arrays.copyOf(lastWrite, 2 * id);
                 lastAcquire = Arrays.copyOf(lastAcquire, 2 * id);
@@ -247,11 +387,19 @@ final class Dpor implements Search {
     private void take(SteppedRun run, int t) {
         LogicalThread thread = run.thread(t);
         more[depth] = null;
+        plain[depth] = false;
         access[depth] = NONE;
         int word = pendingId[t] << ID_SHIFT;
         switch (thread.act()) {
-            case READ -> access[depth] = word;
-            case WRITE, UPDATE, TRY_LOCK, UNLOCK, ENQUEUE -> access[depth] = word | WRITES;
+            case READ -> {
+                access[depth] = word;
+                plain[depth] = true;
+            }
+            case WRITE, UPDATE -> {
+                access[depth] = word | WRITES;
+                plain[depth] = true;
+            }
+            case TRY_LOCK, UNLOCK, ENQUEUE -> access[depth] = word | WRITES;
             case LOCK -> access[depth] = word | WRITES | WAITS;
             case WAKE -> {
                 access[depth] = word | WRITES;
@@ -277,6 +425,7 @@ final class Dpor implements Search {
     private void finish(SteppedRun run) {
         int e = depth - 1;
         finished = depth;
+        undoAt[e] = undoSize;
         Act act = run.lastAct();
         if ((act == Act.UPDATE || act == Act.TRY_LOCK) && run.lastBefore() == run.lastAfter()) {
             access[e] &= ~WRITES;
@@ -401,14 +550,16 @@ final class Dpor implements Search {
     private void remember(int what, int e, int t) {
         int id = what >>> ID_SHIFT;
         if ((what & WRITES) != 0) {
-            lastWrite[id] = e;
+            put(LAST_WRITE, id, e);
             // Who read before this write is before everybody after it.
-            Arrays.fill(lastRead, id * n, id * n + n, NONE);
+            for (int q = 0; q < n; q++) {
+                put(LAST_READ, id * n + q, NONE);
+            }
         } else {
-            lastRead[id * n + t] = e;
+            put(LAST_READ, id * n + t, e);
         }
         if ((what & WAITS) != 0 || tries) {
-            lastAcquire[id] = e;
+            put(LAST_ACQUIRE, id, e);
         }
     }
 
@@ -433,6 +584,13 @@ final class Dpor implements Search {
 
     @Override
     public boolean advance() {
+        if (isVoid) {
+            // The same once more; branches noted meanwhile do no harm.
+            voided++;
+            mayBeQuick = false;
+            prefix = prefixAtBegin;
+            return true;
+        }
         for (int d = depth - 1; d >= 0; d--) {
             int t = chosen[d];
             done[d] |= 1 << t;
@@ -472,6 +630,9 @@ final class Dpor implements Search {
         chosen = Arrays.copyOf(chosen, length);
         access = Arrays.copyOf(access, length);
         signatures = Arrays.copyOf(signatures, length);
+        plain = Arrays.copyOf(plain, length);
+        undoAt = Arrays.copyOf(undoAt, length);
+        wordsAt = Arrays.copyOf(wordsAt, length);
         more = Arrays.copyOf(more, length);
         asleep = Arrays.copyOf(asleep, length * n);
         clocks = Arrays.copyOf(clocks, length * n);

@@ -143,21 +143,9 @@ final class Explorer {
     private SteppedRun once(Search search, @Nullable Story story) {
         findings.clear();
         length = 0;
-        world.reset(story == null ? Narration.NONE : story);
-        search.begin();
+        search.begin(world.reset(story == null ? Narration.NONE : story));
         SteppedRun run = new SteppedRun(names, bodies, world.hidden());
-        End end =
-                run.run(now -> {
-                    findings.at(now.steps());
-                    if (now.last() >= 0) {
-                        watch(now, story);
-                    }
-                    int chosen = search.choose(now);
-                    if (now.enabled() != 0 && chosen >= 0) {
-                        note(chosen);
-                    }
-                    return chosen;
-                });
+        End end = run.run(new Guide(search, story));
         findings.at(run.steps());
         int before = findings.list().size();
         judge(run, end);
@@ -169,6 +157,38 @@ final class Explorer {
             world.spoil();
         }
         return run;
+    }
+
+    /** Looks on after each step that a search decides, and writes down all of them. */
+    private final class Guide implements SteppedRun.Director {
+        private final Search search;
+        private final @Nullable Story story;
+        private int chosen;
+
+        Guide(Search search, @Nullable Story story) {
+            this.search = search;
+            this.story = story;
+        }
+
+        @Override
+        public int choose(SteppedRun run) {
+            // Steps that were granted came after the one that was noted.
+            while (length < run.steps()) {
+                note(chosen);
+            }
+            findings.at(run.steps());
+            // What other schedules stand for is not looked at again, and not step by step.
+            if (run.last() >= 0 && !search.wasRedundant()) {
+                watch(run, story);
+            }
+            chosen = search.choose(run);
+            return chosen;
+        }
+
+        @Override
+        public int further() {
+            return search.further();
+        }
     }
 
     private void watch(SteppedRun run, @Nullable Story story) {

@@ -67,7 +67,7 @@ final class FewestSwitches implements Search {
     }
 
     @Override
-    public void begin() {
+    public void begin(boolean sameWords) {
         place = 0;
         step = 0;
     }

@@ -7,9 +7,11 @@ import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.init.TdxInitException;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.host.pamt.PairPages;
 import dev.seamlab.host.pamt.PairSource;
 import dev.seamlab.host.pamt.PamtBacking;
 import dev.seamlab.host.pamt.RangeRefcounts;
+import dev.seamlab.host.pamt.RangeSplits;
 import dev.seamlab.host.tdh.PhymemLeaves;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Machine;
@@ -37,8 +39,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * get and put of one host against the emulated module: programs of {@code get}, {@code put} and
- * {@code add}. Each thread has a CPU of its own.
+ * get and put of one host against the emulated module: programs of {@code get}, {@code put}, {@code
+ * add} and {@code demote}. Each thread has a CPU of its own.
  *
  * <p>The page allocator counts as right by itself: its critical sections are part of the step
  * before them, and which page it hands out changes nothing here. Its place in the lock order is
@@ -47,6 +49,8 @@ import org.jspecify.annotations.Nullable;
 final class PamtWorld implements World {
     private static final long MIB = 1L << 20;
     private static final long FIRST_RANGE = 64 * MIB;
+    private static final @Pfn long SCRATCH = Addresses.pfn(FIRST_RANGE - Addresses.RANGE_SIZE);
+    private static final @Pfn long OTHER_SCRATCH = SCRATCH - Addresses.PAGES_PER_RANGE;
 
     private final Variant variant;
     private final Program program;
@@ -61,6 +65,7 @@ final class PamtWorld implements World {
 
     // Written by threads between their steps, one at a time.
     private final List<String> failed = new ArrayList<>();
+    private final List<String> refusals = new ArrayList<>();
     private int added;
 
     /** A host that is up. */
@@ -70,7 +75,10 @@ final class PamtWorld implements World {
             RangeRefcounts counts,
             PamtInspector pamt,
             Calls calls,
-            PairSource pairs) {}
+            PairSource pairs,
+            RangeSplits splits,
+            @Nullable LargeTd largeTd,
+            long pairPagesBefore) {}
 
     /**
      * @param initial users of each range before the program starts; as many as its puts need where
@@ -80,6 +88,9 @@ final class PamtWorld implements World {
         this.variant = variant;
         this.program = program;
         this.refused = refused;
+        if (program.count(Verb.DEMOTE) > 1) {
+            throw new IllegalArgumentException("there is one 2M page, so only one demote");
+        }
         int ranges = program.targets();
         this.held = new int[ranges];
         this.initial = new int[ranges];
@@ -121,6 +132,9 @@ final class PamtWorld implements World {
                             + initial[r]
                             + (initial[r] > 0 ? ", page pair installed" : ", no page pair"));
         }
+        if (program.has(Verb.DEMOTE)) {
+            ranges.add("a TD with one 2M page, blocked and tracked");
+        }
         refused.forEach(refusal -> ranges.add(refusal.toString()));
         return String.join("; ", ranges);
     }
@@ -143,8 +157,9 @@ final class PamtWorld implements World {
     // ------------------------------------------------------------------ the initial state
 
     @Override
-    public void reset(Narration narration) {
+    public boolean reset(Narration narration) {
         Lab now = lab;
+        boolean same = now != null;
         if (now == null) {
             now = build();
             lab = now;
@@ -153,31 +168,52 @@ final class PamtWorld implements World {
             learn(now);
         }
         pamtLocked = false;
+        failed.clear();
+        refusals.clear();
         now.calls.disarm();
         forget(now);
         log.clear();
         notes = narration;
         now.calls.arm(narration);
+        return same;
     }
 
     /**
      * The module remembers on each CPU which locks it took where, and takes fewer steps when it
-     * wants them again. A call of each kind makes it remember the same before every schedule.
+     * wants them again. A call that takes as many as any does makes it remember the same before
+     * every schedule: an ADD that is refused as late as can be, because its second page is in use.
      */
     private void forget(Lab now) {
-        @Pfn long scratch = Addresses.pfn(FIRST_RANGE - Addresses.RANGE_SIZE);
         for (int thread = 0; thread < program.threads().size(); thread++) {
             HostCpu cpu = now.host.cpus().claim(thread);
             try {
                 PhymemLeaves module = now.host.tdh().phymem();
-                long added = module.pamtAdd(cpu, scratch, scratch - 1, scratch - 2);
-                long removed = module.pamtRemove(cpu, scratch);
-                if (added != Status.SUCCESS || removed != Status.SUCCESS) {
-                    throw new IllegalStateException("the module is not at rest");
+                long added = module.pamtAdd(cpu, SCRATCH, OTHER_SCRATCH + 3, OTHER_SCRATCH + 1);
+                if (!StatusCode.PAGE_NOT_FREE.matches(added)) {
+                    throw new IllegalStateException(
+                            "the module is not at rest: " + Status.show(added));
                 }
             } finally {
                 now.host.cpus().release(cpu);
             }
+        }
+    }
+
+    /** The pair that {@link #forget} runs into; its pages are no allocator's. */
+    private static void prepareToForget(TdxHost host, boolean begins) {
+        HostCpu cpu = host.cpus().claim(0);
+        try {
+            PhymemLeaves module = host.tdh().phymem();
+            long status =
+                    begins
+                            ? module.pamtAdd(
+                                    cpu, OTHER_SCRATCH, OTHER_SCRATCH + 1, OTHER_SCRATCH + 2)
+                            : module.pamtRemove(cpu, OTHER_SCRATCH);
+            if (status != Status.SUCCESS) {
+                throw new IllegalStateException(Status.show(status));
+            }
+        } finally {
+            host.cpus().release(cpu);
         }
     }
 
@@ -192,13 +228,25 @@ final class PamtWorld implements World {
         }
         Calls[] calls = new Calls[1];
         machine.observe(module -> calls[0] = new Calls(module, refused, PamtWorld::place));
+        prepareToForget(host, true);
+        LargeTd largeTd = program.has(Verb.DEMOTE) ? new LargeTd(host) : null;
+        PamtBacking backing = variant.backing().apply(host);
+        RangeRefcounts counts = host.refcounts().orElseThrow();
         return new Lab(
                 host,
-                variant.backing().apply(host),
-                host.refcounts().orElseThrow(),
+                backing,
+                counts,
                 raw.module().pamt(),
                 calls[0],
-                host.sleepingPairs(0));
+                host.sleepingPairs(0),
+                new RangeSplits(
+                        backing,
+                        counts,
+                        host.tdh().mem(),
+                        host.tdh().phymem(),
+                        new PairPages(host.pages(), host.pageReset(), host.log())),
+                largeTd,
+                host.pages().usedPages(PageUse.PAMT_PAIR));
     }
 
     private static MachineProfile profile() {
@@ -272,20 +320,29 @@ final class PamtWorld implements World {
         Lab now = lab();
         HostCpu cpu = now.host.cpus().claim(thread);
         try {
+            // Whose get failed has nothing to put.
+            int[] failedGets = new int[held.length];
             for (Op op : program.threads().get(thread)) {
-                perform(now, cpu, op);
+                if (op.verb() == Verb.PUT && failedGets[op.target()] > 0) {
+                    failedGets[op.target()]--;
+                    say(op, " is left out: its get failed");
+                } else if (!perform(now, cpu, op)) {
+                    failedGets[op.target()]++;
+                }
             }
         } finally {
             now.host.cpus().release(cpu);
         }
     }
 
-    private void perform(Lab now, HostCpu cpu, Op op) {
+    /** Does an operation; false for a get that failed. */
+    private boolean perform(Lab now, HostCpu cpu, Op op) {
         int r = op.target();
+        int result = Errno.OK;
         switch (op.verb()) {
             case GET -> {
                 say(op, " begins");
-                int result = now.backing.get(cpu, pfn(r), now.pairs);
+                result = now.backing.get(cpu, pfn(r), now.pairs);
                 if (result == Errno.OK) {
                     held[r]++;
                 }
@@ -305,13 +362,24 @@ final class PamtWorld implements World {
                 @Pfn long page = pfn(from) + 8L * (r + 1);
                 long status = now.host.tdh().phymem().pamtAdd(cpu, pfn(r), page, page + 1);
                 if (status != Status.SUCCESS) {
-                    failed.add(op + " answered " + Status.show(status));
+                    refusals.add(op + " answered " + Status.show(status));
                 } else {
                     added |= 1 << r;
                 }
             }
+            case DEMOTE -> {
+                LargeTd td = now.largeTd;
+                if (td == null) {
+                    throw new AssertionError("there is no TD to split a page of");
+                }
+                long status = td.demote(cpu, now.splits, pfn(r) + 8);
+                if (status != Status.SUCCESS && refused.isEmpty()) {
+                    refusals.add(op + " answered " + Status.show(status));
+                }
+            }
             default -> throw new AssertionError(op + " is no operation on ranges");
         }
+        return result == Errno.OK;
     }
 
     private void say(Op op, String what) {
@@ -335,12 +403,11 @@ final class PamtWorld implements World {
         if (!log.isEmpty() && refused.isEmpty()) {
             into.add(Rule.REFUSED, log.getFirst());
         }
+        if (!refusals.isEmpty()) {
+            into.add(Rule.REFUSED, refusals.getFirst());
+        }
         if (!failed.isEmpty()) {
-            into.add(
-                    program.threads().getFirst().getFirst().verb() == Verb.ADD
-                            ? Rule.REFUSED
-                            : Rule.FAILED,
-                    failed.getFirst());
+            into.add(Rule.FAILED, failed.getFirst());
         }
         if (boundary && !pamtLocked) {
             checkRanges(into);
@@ -373,7 +440,6 @@ final class PamtWorld implements World {
     @Override
     public void settle(Findings into) {
         Lab now = lab();
-        failed.clear();
         now.calls.disarm();
         if (added != 0) {
             removeAdded(now);
@@ -386,6 +452,9 @@ final class PamtWorld implements World {
             adjust(now);
             checkRest(now, into);
         } else {
+            spoil();
+        }
+        if (now.largeTd != null) {
             spoil();
         }
     }
@@ -426,7 +495,7 @@ final class PamtWorld implements World {
                         "refcount r" + r + " is " + count + " at the end; users: " + held[r]);
             }
         }
-        long pages = now.host.pages().usedPages(PageUse.PAMT_PAIR);
+        long pages = now.host.pages().usedPages(PageUse.PAMT_PAIR) - now.pairPagesBefore;
         if (pages != 2L * pairs) {
             into.add(
                     Rule.LEAK,
@@ -452,6 +521,10 @@ final class PamtWorld implements World {
         } finally {
             now.host.cpus().release(cpu);
         }
+        if (now.largeTd != null) {
+            now.largeTd.destroy();
+        }
+        prepareToForget(now.host, false);
         HostAuditor.audit(now.host).forEach(finding -> into.add(Rule.AUDIT, finding));
         spoil();
     }

@@ -48,7 +48,7 @@ final class Pct implements Search {
     }
 
     @Override
-    public void begin() {
+    public void begin(boolean sameWords) {
         longest = Math.max(longest, step);
         step = 0;
         for (int t = 0; t < priority.length; t++) {

@@ -40,7 +40,8 @@ public record Program(List<List<Op>> threads) {
         if (threads.stream().flatMap(List::stream).map(op -> op.verb().room()).distinct().count()
                 != 1) {
             throw new IllegalArgumentException(
-                    "a program speaks either of ranges (get, put, add) or of TDs (fault, zap, ...)");
+                    "a program speaks either of ranges (get, put, add, demote) or of TDs (fault, zap,"
+                            + " ...)");
         }
     }
 
@@ -103,6 +104,23 @@ public record Program(List<List<Op>> threads) {
     /** Highest number of a TD, plus one. */
     int tds() {
         return 1 + threads.stream().flatMap(List::stream).mapToInt(Op::td).max().orElse(0);
+    }
+
+    /** Whether some thread does this. */
+    boolean has(Verb verb) {
+        return count(verb) > 0;
+    }
+
+    /** How often this is done. */
+    long count(Verb verb) {
+        return threads.stream().flatMap(List::stream).filter(op -> op.verb() == verb).count();
+    }
+
+    /** Whether some thread does this to a TD. */
+    boolean has(Verb verb, int td) {
+        return threads.stream()
+                .flatMap(List::stream)
+                .anyMatch(op -> op.verb() == verb && op.td() == td);
     }
 
     /** Each thread as text. */

@@ -28,7 +28,7 @@ final class Replay implements Search {
     }
 
     @Override
-    public void begin() {
+    public void begin(boolean sameWords) {
         step = 0;
     }
 

@@ -5,8 +5,12 @@ import dev.seamlab.machine.sched.SteppedRun;
 
 /** A way through the schedules of a program. */
 interface Search extends SteppedRun.Director {
-    /** The next schedule begins. */
-    void begin();
+    /**
+     * The next schedule begins.
+     *
+     * @param sameWords whether it works on the same arrays and locks as the one before
+     */
+    void begin(boolean sameWords);
 
     /** A schedule is over. Whether there is another one. */
     boolean advance();

@@ -7,9 +7,11 @@ import dev.seamlab.host.Preset;
 import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.pamt.PamtBacking;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /**
  * What is put to the test: a host's policy, and which get and put runs on it.
@@ -49,30 +51,51 @@ public record Variant(
                 TdxHost::backing);
     }
 
+    /** A preset, with everything that belongs to it. */
+    public static Variant of(Preset preset) {
+        return new Variant(preset.id(), preset.description(), preset.policy(), TdxHost::backing);
+    }
+
+    /**
+     * The variants that programs are checked under unless told otherwise: of get and put for
+     * programs on ranges; for programs on TDs every preset, because pools and the moment of
+     * installing matter there too.
+     */
+    public static List<Variant> all(Verb.Room room) {
+        return switch (room) {
+            case PAMT -> all();
+            case KVM -> Arrays.stream(Preset.values()).map(Variant::of).toList();
+        };
+    }
+
     /**
      * The variants behind a name: of get and put, of a preset, or {@code all}.
      *
+     * @param room what the program is about; without Dynamic PAMT there is nothing to get and put
      * @throws IllegalArgumentException naming what there is
      */
-    public static List<Variant> byName(String name) {
+    public static List<Variant> byName(String name, Verb.Room room) {
         if (name.equals("all")) {
-            return all();
+            return all(room);
         }
-        for (Variant variant : all()) {
-            if (variant.name.equals(name)) {
-                return List.of(variant);
-            }
-        }
-        for (Preset preset : Preset.values()) {
-            if (preset.id().equals(name) && preset != Preset.STATIC) {
-                return List.of(new Variant(name, "preset", preset.policy(), TdxHost::backing));
-            }
-        }
-        throw new IllegalArgumentException(
-                "no variant is called \""
-                        + name
-                        + "\"; there are all, "
-                        + String.join(", ", all().stream().map(Variant::name).toList())
-                        + ", and the presets with Dynamic PAMT");
+        List<Variant> known = new ArrayList<>(all());
+        known.addAll(all(Verb.Room.KVM));
+        known.removeIf(variant -> room == Verb.Room.PAMT && !variant.isDynamic());
+        return List.of(
+                known.stream()
+                        .filter(variant -> variant.name.equals(name))
+                        .findFirst()
+                        .orElseThrow(() ->
+                                new IllegalArgumentException(
+                                        "no variant is called \""
+                                                + name
+                                                + "\"; there are all, "
+                                                + known.stream()
+                                                        .map(Variant::name)
+                                                        .collect(Collectors.joining(", ")))));
+    }
+
+    private boolean isDynamic() {
+        return policy.pamt() == HostPolicy.Pamt.DYNAMIC;
     }
 }

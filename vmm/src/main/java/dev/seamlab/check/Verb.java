@@ -10,11 +10,15 @@ public enum Verb {
     GET(Room.PAMT, true, "tdx_pamt_get of a page in range rN"),
     PUT(Room.PAMT, true, "tdx_pamt_put of a page in range rN"),
     ADD(Room.PAMT, true, "TDH.PHYMEM.PAMT.ADD of rN without any lock; 'from rM': pair pages in rM"),
-    FAULT(Room.KVM, true, "EPT violation on private guest page gN: top-up, MMU, get, AUG"),
+    DEMOTE(Room.PAMT, true, "splits a TD's 2M page, once; the pair that DEMOTE takes lies in rN"),
+    FAULT(Room.KVM, true, "KVM_PRE_FAULT_MEMORY of private page gN: top-up, MMU, get, AUG"),
+    ACCEPT(Room.KVM, true, "the guest accepts gN: VP.ENTER, EPT violation, as fault, VP.ENTER"),
     ZAP(Room.KVM, true, "makes gN shared: BLOCK, TRACK, REMOVE, put"),
+    SPLIT(Room.KVM, true, "as zap, of a gN that a 2M page covers at the start: DEMOTE comes first"),
     PRIVATE(Room.KVM, true, "makes gN private again"),
     RECLAIM(Room.KVM, true, "punches gN's page out of guest_memfd"),
-    TEARDOWN(Room.KVM, false, "destroys the TD");
+    TERMINATE(Room.KVM, false, "KVM_TDX_TERMINATE_VM: gives the KeyID back, the VM is dead"),
+    TEARDOWN(Room.KVM, false, "destroys the TD; the other threads let it alone");
 
     /** Which production classes a verb drives. */
     public enum Room {

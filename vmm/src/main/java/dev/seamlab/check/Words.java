@@ -13,6 +13,10 @@ final class Words {
     private int[] places = new int[1024];
     private int[] ids = new int[1024];
     private int[] stamps = new int[1024];
+
+    /** Place in the table, by number. */
+    private int[] slots = new int[1024];
+
     private int stamp;
     private int size;
 
@@ -38,7 +42,19 @@ final class Words {
         places[slot] = place;
         ids[slot] = size;
         stamps[slot] = stamp;
+        if (size == slots.length) {
+            slots = Arrays.copyOf(slots, 2 * size);
+        }
+        slots[size] = slot;
         return size++;
+    }
+
+    /** Forgets the words with the highest numbers, until so many are left. */
+    void truncate(int keep) {
+        // Last in, first out, so no probe for an older word passes a gap.
+        while (size > keep) {
+            stamps[slots[--size]] = stamp - 1;
+        }
     }
 
     int size() {
@@ -61,7 +77,9 @@ final class Words {
         ids = new int[length];
         stamps = new int[length];
         Arrays.fill(stamps, stamp - 1);
-        for (int i = 0; i < oldArrays.length; i++) {
+        // In the order of their numbers, so that they can be forgotten in reverse.
+        for (int id = 0; id < size; id++) {
+            int i = slots[id];
             if (oldStamps[i] == stamp) {
                 int slot = slot(oldArrays[i], oldPlaces[i], length - 1);
                 while (stamps[slot] == stamp) {
@@ -71,6 +89,7 @@ final class Words {
                 places[slot] = oldPlaces[i];
                 ids[slot] = oldIds[i];
                 stamps[slot] = stamp;
+                slots[id] = slot;
             }
         }
     }

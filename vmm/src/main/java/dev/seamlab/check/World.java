@@ -24,8 +24,9 @@ interface World {
      * Brings everything into the initial state.
      *
      * @param notes told of operations and SEAMCALLs of the schedule that follows
+     * @return whether arrays and locks are those of the schedule before
      */
-    void reset(Narration notes);
+    boolean reset(Narration notes);
 
     /** What a thread does; on the logical thread. */
     void body(int thread);

@@ -11,6 +11,7 @@ import dev.seamlab.check.Report;
 import dev.seamlab.check.Scenario;
 import dev.seamlab.check.Schedule;
 import dev.seamlab.check.Variant;
+import dev.seamlab.check.Verb;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -22,6 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -38,9 +40,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "A program is threads separated by |, of operations separated by ;. On ranges: get rN, put",
-            "rN, add rN [from rM]. On TDs: fault [tK.]gN, zap gN, private gN, reclaim gN, teardown.",
-            "Range, page and TD 0 may be left out. Or name a scenario: put-get, first-gets, last-puts,",
-            "convert-storm, two-ranges, add-add, fault-fault, fault-zap, two-tds.",
+            "rN, ... On TDs: fault [tK.]gN, zap gN, ... Range, page and TD 0 may be left out. Or name",
+            "a scenario. --list tells all operations, scenarios and variants.",
             "",
             "Exit code 6 where a rule is broken, or with --expect where it is not.",
             "",
@@ -48,14 +49,21 @@ import picocli.CommandLine.Spec;
             "  seamlab check 'put | get; put | get'",
             "  seamlab check --variant lock-avoiding put-get",
             "  seamlab check --variant global-lock --refuse PAMT.ADD=OPERAND_BUSY 'get; put'",
-            "  seamlab check --variant v4 fault-zap --bound 2 --time-limit 5m",
+            "  seamlab check --variant v4,merged fault-zap --bound 2 --for 5m",
+            "  seamlab check --variant v6 convert-storm --seed 42 --for 8h",
             "  seamlab check --variant lock-avoiding put-get --json hole.json --perfetto hole.trace"
         })
 final class CheckCommand implements Callable<Integer> {
     @Spec private CommandSpec spec;
 
-    @Parameters(paramLabel = "PROGRAM", description = "A program, or the name of a scenario.")
-    private String program;
+    @Parameters(
+            paramLabel = "PROGRAM",
+            arity = "0..1",
+            description = "A program, or the name of a scenario.")
+    private @Nullable String program;
+
+    @Option(names = "--list", description = "Tells operations, scenarios and variants.")
+    private boolean list;
 
     @Option(
             names = "--variant",
@@ -63,8 +71,8 @@ final class CheckCommand implements Callable<Integer> {
             split = ",",
             defaultValue = "all",
             description =
-                    "global-lock, lock-avoiding, dec-and-lock, always-lock, a preset, or all"
-                            + " (default: ${DEFAULT-VALUE}).")
+                    "A variant of get and put, a preset, or all: of get and put for programs on ranges,"
+                            + " every preset for programs on TDs (default: ${DEFAULT-VALUE}).")
     private List<String> variants;
 
     @Option(
@@ -96,7 +104,7 @@ final class CheckCommand implements Callable<Integer> {
     private long seed;
 
     @Option(
-            names = "--time-limit",
+            names = {"--for", "--time-limit"},
             paramLabel = "TIME",
             defaultValue = "60s",
             description = "For each variant, such as 30s, 5m, 8h (default: ${DEFAULT-VALUE}).")
@@ -130,16 +138,23 @@ final class CheckCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        if (!CheckJvm.isThis()) {
-            List<String> line = spec.commandLine().getParseResult().originalArgs();
-            List<String> again = new ArrayList<>(List.of("check"));
-            again.addAll(line);
-            return CheckJvm.again(again);
+        if (list) {
+            list(spec.commandLine().getOut());
+            return ExitCodes.OK;
         }
-        Program threads = input("PROGRAM", () -> Scenario.program(program));
+        String wanted = program;
+        if (wanted == null) {
+            throw new CommandFailure(
+                    ExitCodes.BAD_INPUT, "PROGRAM is missing; --list tells what there is");
+        }
+        if (!CheckJvm.isThis()) {
+            // The whole line, with the command's name.
+            return CheckJvm.again(spec.commandLine().getParseResult().originalArgs());
+        }
+        Program threads = input("PROGRAM", () -> Scenario.program(wanted));
         List<Variant> chosen = new ArrayList<>();
         for (String name : variants) {
-            chosen.addAll(input("--variant", () -> Variant.byName(name.trim())));
+            chosen.addAll(input("--variant", () -> Variant.byName(name.trim(), threads.room())));
         }
         Check.Options options =
                 new Check.Options(
@@ -173,6 +188,40 @@ final class CheckCommand implements Callable<Integer> {
         return broken == expect ? ExitCodes.OK : ExitCodes.CHECK_FAILED;
     }
 
+    private static void list(PrintWriter out) {
+        Table verbs = new Table(Table.Align.LEFT, Table.Align.LEFT, Table.Align.LEFT);
+        verbs.row("operation", "on", "what it does");
+        for (Verb verb : Verb.values()) {
+            String target =
+                    switch (verb.room()) {
+                        case PAMT -> "rN";
+                        case KVM -> verb.takesTarget() ? "[tK.]gN" : "[tK]";
+                    };
+            verbs.row(verb.word(), target, verb.meaning());
+        }
+        verbs.print(out);
+        out.println();
+        Table scenarios = new Table(Table.Align.LEFT, Table.Align.LEFT, Table.Align.LEFT);
+        scenarios.row("scenario", "program", "what happens");
+        for (Scenario scenario : Scenario.values()) {
+            scenarios.row(scenario.id(), scenario.text(), scenario.description());
+        }
+        scenarios.print(out);
+        out.println();
+        Table names = new Table(Table.Align.LEFT, Table.Align.LEFT, Table.Align.LEFT);
+        names.row("variant", "by default for", "from");
+        for (Verb.Room room : Verb.Room.values()) {
+            for (Variant variant : Variant.all(room)) {
+                names.row(
+                        variant.name(),
+                        room == Verb.Room.PAMT ? "ranges" : "TDs",
+                        variant.origin());
+            }
+        }
+        names.print(out);
+        out.flush();
+    }
+
     private int replay(
             Variant variant,
             Program threads,
@@ -189,7 +238,7 @@ final class CheckCommand implements Callable<Integer> {
         return told.findings().isEmpty() == expect ? ExitCodes.CHECK_FAILED : ExitCodes.OK;
     }
 
-    private static void print(List<Report> reports, PrintWriter out) {
+    private void print(List<Report> reports, PrintWriter out) {
         Table table =
                 new Table(
                         Table.Align.LEFT,
@@ -220,7 +269,7 @@ final class CheckCommand implements Callable<Integer> {
         out.flush();
     }
 
-    private static void print(Report report, Counterexample example, PrintWriter out) {
+    private void print(Report report, Counterexample example, PrintWriter out) {
         out.println();
         out.println(
                 report.variant().name()
@@ -234,15 +283,30 @@ final class CheckCommand implements Callable<Integer> {
                                                 ? " preemption"
                                                 : " preemptions")));
         out.println();
+        if (example.lines().isEmpty()) {
+            // Found after the last schedule: by the audit of a world that all of them left as it
+            // was.
+            example.findings().forEach(finding -> out.println("  " + finding.text()));
+            return;
+        }
         Exports.columns(example).forEach(out::println);
         out.println();
-        out.println(
-                "again: seamlab check --variant "
-                        + report.variant().name()
-                        + " '"
-                        + report.program()
-                        + "' --replay "
-                        + example.schedule());
+        out.println("again: seamlab check " + again(report, example));
+    }
+
+    /** Arguments that run the schedule of a counterexample once more. */
+    private String again(Report report, Counterexample example) {
+        StringBuilder text = new StringBuilder("--variant ").append(report.variant().name());
+        if (!initial.isEmpty()) {
+            text.append(" --initial ")
+                    .append(initial.stream().map(String::valueOf).collect(Collectors.joining(",")));
+        }
+        refused.forEach(call -> text.append(" --refuse '").append(call).append('\''));
+        return text.append(" '")
+                .append(report.program())
+                .append("' --replay ")
+                .append(example.schedule())
+                .toString();
     }
 
     private void write(List<Report> reports) throws IOException {

@@ -87,6 +87,10 @@ final class TdxVmSteps {
      * The vCPUs' mutexes are tried, so a vCPU inside KVM_RUN makes this EBUSY; once all are held
      * the VM is dead, and no vCPU can run or fault any more when they are let go. A KeyID that is
      * gone already is no error.
+     *
+     * <p>SLOTS is held meanwhile, so that no removal is under way: from VPFLUSHDONE on the module
+     * refuses BLOCK, and before KEY.FREEID it refuses RECLAIM. The posting takes mmu_lock for
+     * writing instead, after VPFLUSHDONE; here CPUs are claimed, which a spinning lock forbids.
      */
     static int terminate(KvmTdx vm) {
         KvmVcpu[] vcpus = vm.vcpus();
@@ -98,7 +102,7 @@ final class TdxVmSteps {
         }
         vm.die();
         unlock(vcpus, vcpus.length);
-        return vm.working(() -> {
+        return vm.underSlots(() -> {
             vm.teardown().releaseKeyId();
             return Errno.OK;
         });

@@ -36,12 +36,16 @@ class GetPutSchedulesTest {
                 "DEC_AND_LOCK; last-puts",
                 "ALWAYS_LOCK; last-puts",
                 "LOCK_AVOIDING; last-puts",
-                "GLOBAL_LOCK; convert-storm",
-                "DEC_AND_LOCK; convert-storm",
-                "ALWAYS_LOCK; convert-storm",
+                "GLOBAL_LOCK; get-put-storm",
+                "DEC_AND_LOCK; get-put-storm",
+                "ALWAYS_LOCK; get-put-storm",
                 "GLOBAL_LOCK; two-ranges",
                 "DEC_AND_LOCK; two-ranges",
-                "ALWAYS_LOCK; two-ranges"
+                "ALWAYS_LOCK; two-ranges",
+                "GLOBAL_LOCK; demote-add",
+                "LOCK_AVOIDING; demote-add",
+                "DEC_AND_LOCK; demote-add",
+                "ALWAYS_LOCK; demote-add"
             })
     void everySchedule_isClean(GetPut variant, String program) {
         Report report = check(variant, program, ALL);

@@ -45,8 +45,14 @@ abstract class MiniWorld implements World {
     }
 
     @Override
-    public void reset(Narration notes) {
+    public boolean reset(Narration notes) {
         start();
+        return keepsItsWords();
+    }
+
+    /** Whether every schedule works on the same arrays and locks. */
+    boolean keepsItsWords() {
+        return false;
     }
 
     @Override

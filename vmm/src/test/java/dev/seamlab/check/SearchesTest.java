@@ -4,12 +4,18 @@ package dev.seamlab.check;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.seamlab.host.mem.PageAllocator;
+import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.machine.PhysicalMemory;
+import dev.seamlab.machine.profile.AddressRange;
 import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.machine.sched.Lock;
 import dev.seamlab.machine.sched.LockRank;
 import dev.seamlab.machine.sched.WaitQueue;
 import dev.seamlab.machine.sched.Waits;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Tag;
@@ -21,7 +27,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("stepped")
 class SearchesTest {
     /** Threads that take one lock so often; an outcome is the order. */
-    private static final class OneLock extends MiniWorld {
+    private static class OneLock extends MiniWorld {
         private final int times;
         private final StringBuilder order = new StringBuilder();
         private Lock lock = new Lock(LockRank.PAMT);
@@ -62,37 +68,61 @@ class SearchesTest {
         assertThat(tally.complete).isTrue();
     }
 
-    /** Random little programs on three words and a lock; an outcome is all that was seen. */
+    /**
+     * Random little programs on three words and a lock; an outcome is all that was seen. Some wait
+     * for a word, and some of those for ever.
+     */
     private static final class RandomWorld extends MiniWorld {
         private final int[][] program;
+        private final boolean keeps;
+        private boolean isNew = true;
         private int[] words = new int[3];
         private Lock lock = new Lock(LockRank.PAMT);
         private final StringBuilder[] seen;
 
-        RandomWorld(long seed) {
+        /**
+         * @param keeps whether schedules work on the same words, as long as nothing is broken
+         */
+        RandomWorld(long seed, boolean keeps) {
             super(2 + (int) (seed % 2));
+            this.keeps = keeps;
             Random random = new Random(seed);
             program = new int[threads().size()][];
             seen = new StringBuilder[program.length];
             for (int t = 0; t < program.length; t++) {
-                program[t] = random.ints(program.length == 2 ? 4 : 2, 0, 18).toArray();
+                program[t] = random.ints(program.length == 2 ? 4 : 2, 0, 21).toArray();
                 seen[t] = new StringBuilder();
             }
         }
 
         @Override
         void start() {
-            words = new int[3];
-            lock = new Lock(LockRank.PAMT);
-            legend.clear();
-            legend.learn(
-                    "word",
-                    () -> {
-                        for (int i = 0; i < words.length; i++) {
-                            Cells.acquire(words, i);
-                        }
-                    });
+            if (isNew || !keeps) {
+                words = new int[3];
+                lock = new Lock(LockRank.PAMT);
+                legend.clear();
+                legend.learn(
+                        "word",
+                        () -> {
+                            for (int i = 0; i < words.length; i++) {
+                                Cells.acquire(words, i);
+                            }
+                        });
+            }
+            Arrays.fill(words, 0);
             Arrays.stream(seen).forEach(one -> one.setLength(0));
+        }
+
+        @Override
+        boolean keepsItsWords() {
+            boolean kept = keeps && !isNew;
+            isNew = false;
+            return kept;
+        }
+
+        @Override
+        public void spoil() {
+            isNew = true;
         }
 
         @Override
@@ -111,7 +141,7 @@ class SearchesTest {
                         Cells.release(words, at, value + 1);
                         lock.unlock();
                     }
-                    default -> {
+                    case 5 -> {
                         if (lock.tryLock()) {
                             Cells.getAndAdd(words, at, 2);
                             lock.unlock();
@@ -119,6 +149,7 @@ class SearchesTest {
                             log.append('-');
                         }
                     }
+                    default -> Waits.spinUntil(() -> Cells.acquire(words, at) != 0);
                 }
             }
         }
@@ -133,19 +164,32 @@ class SearchesTest {
     void exhaustive_randomPrograms_meetsEveryOutcomeOfBruteForce() {
         long reduced = 0;
         long all = 0;
-        for (long seed = 0; seed < 400; seed++) {
-            RandomWorld world = new RandomWorld(seed);
-            Explorer.Tally brute =
-                    world.explore(new FewestSwitches(Integer.MAX_VALUE, world.legend));
+        long stuck = 0;
+        for (long seed = 0; seed < 1000; seed++) {
+            RandomWorld world = new RandomWorld(seed, false);
+            Explorer.Tally brute = world.explore(new FewestSwitches(Integer.MAX_VALUE, null));
             assertThat(brute.complete).as("seed " + seed).isTrue();
             TreeSet<String> expected = new TreeSet<>(world.outcomes);
             Explorer.Tally tally = world.explore(new Dpor(world.threads().size()));
             assertThat(tally.complete).as("seed " + seed).isTrue();
             assertThat(world.outcomes).as("seed " + seed).isEqualTo(expected);
+            assertThat(tally.hits.keySet()).as("seed " + seed).isEqualTo(brute.hits.keySet());
+
+            // Beginnings that are not searched again change nothing but the time.
+            RandomWorld kept = new RandomWorld(seed, true);
+            Explorer.Tally quick = kept.explore(new Dpor(kept.threads().size()));
+            assertThat(quick.complete).as("seed " + seed).isTrue();
+            assertThat(kept.outcomes).as("seed " + seed).isEqualTo(expected);
+            assertThat(quick.hits.keySet()).as("seed " + seed).isEqualTo(brute.hits.keySet());
+            assertThat(quick.schedules - quick.redundant)
+                    .as("seed " + seed)
+                    .isEqualTo(tally.schedules - tally.redundant);
             reduced += tally.schedules;
             all += brute.schedules;
+            stuck += brute.hits.containsKey(Rule.DEADLOCK) ? 1 : 0;
         }
         assertThat(reduced).isLessThan(all / 4);
+        assertThat(stuck).as("programs that can get stuck").isBetween(50L, 950L);
     }
 
     @Test
@@ -261,8 +305,8 @@ class SearchesTest {
                 .containsKey(Rule.LOCK_ORDER);
     }
 
-    @Test
-    void sleepingUnderASpinningLock_isFound() {
+    /** What a single thread does; it breaks something. */
+    private static Map<Rule, Explorer.Hit> broken(Runnable body) {
         MiniWorld world =
                 new MiniWorld(1) {
                     @Override
@@ -275,13 +319,86 @@ class SearchesTest {
 
                     @Override
                     public void body(int thread) {
-                        Lock lock = new Lock(LockRank.PAMT);
-                        lock.lock();
-                        Waits.until(() -> true);
-                        lock.unlock();
+                        body.run();
                     }
                 };
-        assertThat(world.explore(new Dpor(1)).hits).containsKey(Rule.SLEEPS);
+        return world.explore(new Dpor(1)).hits;
+    }
+
+    @Test
+    void sleepingUnderASpinningLock_isFound() {
+        Lock lock = new Lock(LockRank.PAMT);
+        assertThat(
+                        broken(() -> {
+                            lock.lock();
+                            Waits.until(() -> true);
+                            lock.unlock();
+                        }))
+                .containsOnlyKeys(Rule.SLEEPS);
+    }
+
+    @Test
+    void allocatingWithReclaimUnderASpinningLock_isFound() {
+        Lock lock = new Lock(LockRank.MMU);
+        PageAllocator pages =
+                new PageAllocator(
+                        new PhysicalMemory(),
+                        List.of(List.of(new AddressRange(1L << 20, 4L << 20))));
+        assertThat(
+                        broken(() -> {
+                            lock.lock();
+                            pages.allocate(0, PageUse.HOST);
+                            lock.unlock();
+                        }))
+                .containsOnlyKeys(Rule.SLEEPS);
+    }
+
+    @Test
+    void lockThatIsNotGivenBack_isFound() {
+        Lock lock = new Lock(LockRank.PAMT);
+        assertThat(broken(lock::lock)).containsOnlyKeys(Rule.LOCK_ORDER);
+    }
+
+    @Test
+    void unlockOfALockThatIsNotHeld_isFound() {
+        Lock lock = new Lock(LockRank.PAMT);
+        assertThat(broken(lock::unlock)).containsOnlyKeys(Rule.LOCK_ORDER);
+    }
+
+    @Test
+    void errorOfTheCodeUnderTest_isFound() {
+        assertThat(
+                        broken(() -> {
+                            throw new IllegalStateException("odd");
+                        }))
+                .containsOnlyKeys(Rule.RAISED);
+    }
+
+    @Test
+    void threadThatGoesRoundInCircles_isFound() {
+        int[] word = new int[1];
+        assertThat(
+                        broken(() -> {
+                            while (Cells.acquire(word, 0) == 0) {
+                                // Nobody ever writes it.
+                            }
+                        }))
+                .containsOnlyKeys(Rule.RUNAWAY);
+    }
+
+    @Test
+    void auditOfAWorldAtRest_isAsked() {
+        OneLock world =
+                new OneLock(1, 1) {
+                    @Override
+                    public void audit(Findings into) {
+                        into.add(Rule.AUDIT, "a page is lost");
+                    }
+                };
+        assertThat(new Explorer(world).audit())
+                .singleElement()
+                .extracting(Finding::rule)
+                .isEqualTo(Rule.AUDIT);
     }
 
     @Test

@@ -184,7 +184,10 @@ final class KvmRig implements AutoCloseable {
                 .whileStopped(() -> {
                     List<String> findings = new ArrayList<>(HostAuditor.audit(host));
                     new KvmAuditor(host, ledger)
-                            .audit(vms, ordinary, (rule, vm, text) -> findings.add(rule + text));
+                            .audit(
+                                    vms,
+                                    ordinary,
+                                    (rule, vm, text) -> findings.add(rule + ": " + text));
                     return findings;
                 });
     }

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
@@ -58,6 +59,7 @@ public final class PageAllocator {
     private final long totalPages;
     private final AtomicReferenceArray<@Nullable CpuPages> cpuPages =
             new AtomicReferenceArray<>(MAX_CPUS);
+    private final AtomicInteger cpusSeen = new AtomicInteger();
     private final Set<Tally> shares = ConcurrentHashMap.newKeySet();
     private final Tally retired = new Tally(); // guarded by itself
     private volatile AllocationGate gate = AllocationGate.OPEN;
@@ -477,13 +479,14 @@ public final class PageAllocator {
             present += zone.presentPages();
         }
         CpuPages list = new CpuPages(cpu, directory, own, CpuPages.batchFor(present));
+        cpusSeen.accumulateAndGet(cpu.index() + 1, Math::max);
         cpuPages.setRelease(cpu.index(), list);
         return list;
     }
 
     private List<CpuPages> cpuLists() {
         List<CpuPages> all = new ArrayList<>();
-        for (int i = 0; i < MAX_CPUS; i++) {
+        for (int i = 0; i < cpusSeen.get(); i++) {
             CpuPages list = cpuPages.getAcquire(i);
             if (list != null) {
                 all.add(list);

@@ -490,7 +490,9 @@ final class Zone {
 
     /** Highest first, so that the lowest group ends up at the front. */
     private void freeBlocks(GibPages gib, BuddyMap map) {
-        for (int group = BuddyMap.GROUPS - 1; group >= 0; group--) {
+        int[] spans = gib.spans();
+        int highest = (spans[spans.length - 1] - 1) / BuddyMap.GROUP_PAGES;
+        for (int group = highest; group >= spans[0] / BuddyMap.GROUP_PAGES; group--) {
             int start = group * BuddyMap.GROUP_PAGES;
             int stop = start + BuddyMap.GROUP_PAGES;
             for (int from = start; from < stop; ) {

@@ -105,6 +105,14 @@ public enum LockRank {
             return true;
         }
 
+        /** Whether the current thread has given every lock back. Fails where it has not. */
+        static boolean isEmpty() {
+            if (!STACK.get().isEmpty()) {
+                throw new AssertionError("lock order: " + STACK.get() + " not given back");
+            }
+            return true;
+        }
+
         /** Notes that the current thread let go of a lock. */
         public static boolean pop(LockRank rank) {
             if (!STACK.get().removeFirstOccurrence(rank)) {

@@ -30,6 +30,10 @@ public final class LogicalThread {
     private boolean woken;
     private int pausedAt;
     private int hidden;
+
+    /** Whether its next act may have to wait for something. */
+    private boolean waits = true;
+
     private final ReadLog reads = new ReadLog();
     private @Nullable Throwable failure;
 
@@ -114,6 +118,10 @@ public final class LogicalThread {
     }
 
     boolean isEnabled() {
+        return !waits || mayGoOn();
+    }
+
+    private boolean mayGoOn() {
         return switch (act) {
             case END -> false;
             case LOCK -> ((Lock) where).isFree();
@@ -132,10 +140,12 @@ public final class LogicalThread {
     void execute() {
         try {
             body.run();
+            assert LockRank.Held.isEmpty();
         } catch (Throwable e) {
             failure = e;
         }
         act = Act.END;
+        waits = true;
         where = NOWHERE;
         at = 0;
     }
@@ -146,6 +156,7 @@ public final class LogicalThread {
             return;
         }
         act = next;
+        waits = next == Act.LOCK || next == Act.PAUSE;
         where = array;
         at = place;
         pausedAt = run.steps();
@@ -161,6 +172,7 @@ public final class LogicalThread {
         // Whoever looks at its condition last before it sleeps may find it true.
         woken = kind == Act.SLEEP && holds();
         act = kind;
+        waits = true;
         where = this;
         at = 0;
         holds();

@@ -39,6 +39,14 @@ public final class SteppedRun {
          * @return index of an enabled thread, or {@link #STOP}
          */
         int choose(SteppedRun run);
+
+        /**
+         * How many more steps the thread just chosen takes before anybody is asked again, as far as
+         * it can: for directors that know the way. Asked once after each choice.
+         */
+        default int further() {
+            return 0;
+        }
     }
 
     /** How a run ended. */
@@ -60,6 +68,7 @@ public final class SteppedRun {
 
     private Director director = run -> STOP;
     private boolean starting;
+    private int granted;
     private int next;
     private int steps;
     private int enabled;
@@ -249,6 +258,11 @@ public final class SteppedRun {
     /** A thread stands at its next step; returns when it may take it. On its strand. */
     void arrive(LogicalThread self) {
         if (!starting) {
+            if (granted > 0 && self.isEnabled() && steps < MAX_STEPS) {
+                granted--;
+                took(self);
+                return;
+            }
             LogicalThread.quiet();
             int chosen = decide();
             if (chosen == self.index()) {
@@ -258,6 +272,16 @@ public final class SteppedRun {
             next = chosen;
         }
         self.strand().stop(self);
+    }
+
+    /** A thread is about to take the step at which it stands. */
+    private void took(LogicalThread thread) {
+        last = thread.index();
+        lastAct = thread.act();
+        lastWhere = thread.where();
+        lastAt = thread.at();
+        lastBefore = valueOf(lastWhere, lastAt);
+        steps++;
     }
 
     /** A thread has come to its end. On its strand. */
@@ -270,6 +294,7 @@ public final class SteppedRun {
     }
 
     private int decide() {
+        granted = 0;
         int mask = look();
         if (mask == 0) {
             mask = passTime();
@@ -295,13 +320,8 @@ public final class SteppedRun {
         if ((mask >>> chosen & 1) == 0) {
             throw new IllegalStateException("thread " + chosen + " cannot move");
         }
-        LogicalThread thread = threads[chosen];
-        last = chosen;
-        lastAct = thread.act();
-        lastWhere = thread.where();
-        lastAt = thread.at();
-        lastBefore = valueOf(lastWhere, lastAt);
-        steps++;
+        took(threads[chosen]);
+        granted = director.further();
         return chosen;
     }
 

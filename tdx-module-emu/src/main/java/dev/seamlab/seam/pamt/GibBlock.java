@@ -141,11 +141,23 @@ final class GibBlock {
 
     private long[] reservedBits() {
         long[] bits = new long[Pamt.BITMAP_WORDS_PER_GIB];
-        for (int page = 0; page < Pamt.PAGES_PER_GIB; page++) {
-            if (tdmr.hasReserved(base + page * Addresses.PAGE_SIZE, Addresses.PAGE_SIZE)) {
-                bits[page >>> 6] |= 1L << page;
-            }
-        }
+        tdmr.forEachReserved(
+                base,
+                Addresses.GIB,
+                (start, end) -> {
+                    // Pages that the area touches, in whole words where it fills them.
+                    int first = (int) ((start - base) >>> Addresses.PAGE_SHIFT);
+                    int last = (int) ((end - 1 - base) >>> Addresses.PAGE_SHIFT);
+                    for (int page = first; page <= last; ) {
+                        if ((page & 63) == 0 && page + 63 <= last) {
+                            bits[page >>> 6] = -1;
+                            page += 64;
+                        } else {
+                            bits[page >>> 6] |= 1L << page;
+                            page++;
+                        }
+                    }
+                });
         return bits;
     }
 }

@@ -67,4 +67,20 @@ public final class Tdmr {
         }
         return false;
     }
+
+    /** Receives a stretch of addresses. */
+    interface Stretch {
+        void lies(@Hpa long start, @Hpa long end);
+    }
+
+    /** Shows the reserved areas of a stretch, cut to it. */
+    void forEachReserved(@Hpa long hpa, long bytes, Stretch visitor) {
+        for (int i = 0; i < reservedStart.length; i++) {
+            long start = Math.max(hpa, reservedStart[i]);
+            long end = Math.min(hpa + bytes, reservedEnd[i]);
+            if (start < end) {
+                visitor.lies(start, end);
+            }
+        }
+    }
 }

@@ -2,8 +2,10 @@
 package dev.seamlab.control.check;
 
 import com.google.longrunning.Operation;
+import dev.seamlab.check.Program;
 import dev.seamlab.check.Scenario;
 import dev.seamlab.check.Variant;
+import dev.seamlab.check.Verb;
 import dev.seamlab.control.call.Calls;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.operation.OperationStore;
@@ -54,9 +56,9 @@ public class ChecksGrpcService extends ChecksGrpc.ChecksImplBase {
     }
 
     private StoredOperation start(RunCheckRequest request) {
-        String program = program(request);
-        List<String> variants = variants(request);
-        CheckRun run = new CheckRun(program, variants, request);
+        Program program = program(request);
+        List<String> variants = variants(request, program);
+        CheckRun run = new CheckRun(program.toString(), variants, request);
         StoredOperation started =
                 runner.start(() ->
                         operations.start(
@@ -67,11 +69,11 @@ public class ChecksGrpcService extends ChecksGrpc.ChecksImplBase {
         return started;
     }
 
-    private static String program(RunCheckRequest request) {
+    private static Program program(RunCheckRequest request) {
         if (request.hasScenario()) {
             return Arrays.stream(Scenario.values())
                     .filter(scenario -> scenario.id().equals(request.getScenario()))
-                    .map(Scenario::text)
+                    .map(scenario -> Program.parse(scenario.text()))
                     .findFirst()
                     .orElseThrow(() ->
                             Rejection.invalid(
@@ -84,20 +86,21 @@ public class ChecksGrpcService extends ChecksGrpc.ChecksImplBase {
                                                     .collect(Collectors.joining(", "))));
         }
         try {
-            return Scenario.program(request.getProgram()).toString();
+            return Scenario.program(request.getProgram());
         } catch (IllegalArgumentException e) {
             throw Rejection.invalid("program", String.valueOf(e.getMessage()));
         }
     }
 
     /** Each once, in the order asked for. */
-    private static List<String> variants(RunCheckRequest request) {
+    private static List<String> variants(RunCheckRequest request, Program program) {
         Set<String> names = new LinkedHashSet<>();
         List<String> asked =
                 request.getVariantsCount() == 0 ? List.of("all") : request.getVariantsList();
         for (int i = 0; i < asked.size(); i++) {
             try {
-                Variant.byName(asked.get(i)).forEach(variant -> names.add(variant.name()));
+                Variant.byName(asked.get(i), program.room())
+                        .forEach(variant -> names.add(variant.name()));
             } catch (IllegalArgumentException e) {
                 throw Rejection.invalid("variants[" + i + "]", String.valueOf(e.getMessage()));
             }
@@ -113,7 +116,9 @@ public class ChecksGrpcService extends ChecksGrpc.ChecksImplBase {
                             .setName(scenario.id())
                             .setDescription(scenario.description() + ": " + scenario.text()));
         }
-        Variant.all().forEach(variant -> response.addVariants(variant.name()));
+        for (Verb.Room room : Verb.Room.values()) {
+            Variant.all(room).forEach(variant -> response.addVariants(variant.name()));
+        }
         return response.build();
     }
 }

@@ -32,7 +32,7 @@ class Mutant implements PamtBacking {
     }
 
     @Override
-    public final Lock lock() {
+    public Lock lock() {
         return lock;
     }
 

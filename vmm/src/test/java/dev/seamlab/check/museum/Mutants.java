@@ -8,6 +8,8 @@ import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.host.pamt.PairSource;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.sched.Cells;
+import dev.seamlab.machine.sched.Lock;
+import dev.seamlab.machine.sched.LockRank;
 import dev.seamlab.machine.sched.Waits;
 import dev.seamlab.seam.abi.Status;
 import dev.seamlab.seam.abi.StatusCode;
@@ -135,6 +137,20 @@ final class Mutants {
         }
     }
 
+    /** whoever splits a page takes another lock than get and put. */
+    static final class SplitsOutsideTheLock extends Mutant {
+        private final Lock other = new Lock(LockRank.PAMT);
+
+        SplitsOutsideTheLock(TdxHost host) {
+            super(host);
+        }
+
+        @Override
+        public Lock lock() {
+            return other;
+        }
+    }
+
     /** no count at all; whoever finds the pair there uses it, whoever leaves removes it. */
     static final class Lazy extends Mutant {
         Lazy(TdxHost host) {
@@ -200,6 +216,22 @@ final class Mutants {
             }
             unused(pair);
             return Errno.OK;
+        }
+    }
+
+    /** A get of a backed range counts twice. */
+    static final class CountsTwice extends Mutant {
+        CountsTwice(TdxHost host) {
+            super(host);
+        }
+
+        @Override
+        public int get(HostCpu cpu, long pfn, PairSource pairs) {
+            if (counts.incNotZero(pfn)) {
+                counts.increment(pfn);
+                return Errno.OK;
+            }
+            return super.get(cpu, pfn, pairs);
         }
     }
 }

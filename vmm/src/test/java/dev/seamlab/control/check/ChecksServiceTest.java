@@ -100,12 +100,14 @@ class ChecksServiceTest {
                 checks().listCheckScenarios(ListCheckScenariosRequest.getDefaultInstance());
         assertThat(all.getScenariosList())
                 .extracting(CheckScenario::getName)
-                .contains("put-get", "fault-zap")
+                .contains("put-get", "fault-zap", "teardown-fault", "demote-add", "convert-storm")
                 .doesNotHaveDuplicates();
         assertThat(all.getScenariosList())
                 .allSatisfy(scenario -> assertThat(scenario.getDescription()).isNotBlank());
         assertThat(all.getVariantsList())
-                .containsExactly("global-lock", "lock-avoiding", "dec-and-lock", "always-lock");
+                .startsWith("global-lock", "lock-avoiding", "dec-and-lock", "always-lock")
+                .contains("v4", "v4-as-posted", "v4-base", "v6", "merged", "static")
+                .doesNotHaveDuplicates();
     }
 
     @Test

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.seamlab.kvm;
+
+import static dev.seamlab.kvm.KvmRig.ok;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.seamlab.host.cpu.HostCpu;
+import dev.seamlab.host.kernel.Errno;
+import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.host.pamt.FaultPool;
+import dev.seamlab.kvm.KvmStats.Counter;
+import dev.seamlab.machine.Addresses;
+import dev.seamlab.seam.abi.Leaf;
+import dev.seamlab.seam.abi.Operand;
+import dev.seamlab.seam.abi.PageInfo;
+import dev.seamlab.seam.abi.Status;
+import dev.seamlab.seam.abi.StatusCode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * The museum's wing of defects of KVM that need one thread. Each visit takes the historic step past
+ * KVM, by hand, or KVM's own: the first must be caught, the second must not. {@code docs/museum.md}
+ * shows what these runs print.
+ */
+class KvmMuseumTest {
+    private static final String HEADING = "## One thread: KVM";
+    private static final long AT = 2L << 20;
+
+    /** What was done so far, and what was found first. */
+    static final class Tour {
+        final KvmRig rig = new KvmRig();
+        private final List<String> done = new ArrayList<>();
+        private @Nullable String symptom;
+        private int steps;
+
+        void does(String what) {
+            if (symptom == null) {
+                done.add(what);
+            }
+        }
+
+        void sees(String symptomIfNot, boolean holds) {
+            if (symptom == null && !holds) {
+                symptom = symptomIfNot;
+                steps = done.size();
+            }
+        }
+
+        /** Host and KVM auditor; the first finding. */
+        void audits() {
+            List<String> findings = rig.audit();
+            sees("auditor: " + (findings.isEmpty() ? "" : findings.getFirst()), findings.isEmpty());
+        }
+    }
+
+    private interface Visit {
+        void go(Tour tour, boolean asItWas);
+    }
+
+    private static KvmTdx withOnePage(KvmRig rig) {
+        KvmTdx vm = rig.runnable(1);
+        Prefaults.map(vm, AT, PageInfo.LEVEL_4K);
+        return vm;
+    }
+
+    /** A defect and the visit that shows it. */
+    enum Exhibit {
+        R27(
+                "statistics count before the module has mapped",
+                (tour, asItWas) -> {
+                    KvmTdx vm = tour.rig.runnable(1);
+                    tour.rig.faults.refuse(
+                            Leaf.MEM_PAGE_AUG,
+                            1,
+                            1,
+                            StatusCode.OPERAND_BUSY.with(Operand.SEPT_TREE));
+                    if (asItWas) {
+                        vm.stats().count(0, Counter.PRIVATE_PAGES);
+                    }
+                    tour.does("a fault whose first AUG is BUSY");
+                    Prefaults.map(vm, AT, PageInfo.LEVEL_4K);
+                    tour.audits();
+                }),
+        R29(
+                "pool pages are not freed with their vCPU",
+                (tour, asItWas) -> {
+                    FaultPool pool = tour.rig.host.newFaultPool(0);
+                    tour.does("a vCPU's pool is topped up");
+                    ok(pool.topUp(FaultPool.ROOT_MAX_LEVEL));
+                    tour.does("the vCPU is freed");
+                    if (!asItWas) {
+                        pool.drain();
+                    }
+                    tour.audits();
+                }),
+        R30(
+                "an ordinary VM tops up a pool",
+                (tour, asItWas) -> {
+                    tour.does("a fault of an ordinary VM");
+                    if (asItWas) {
+                        ok(tour.rig.host.newFaultPool(0).topUp(FaultPool.ROOT_MAX_LEVEL));
+                    }
+                    tour.sees(
+                            "pages of a VM that needs none",
+                            tour.rig.host.pages().usedPages(PageUse.POOL) == 0);
+                }),
+        R34(
+                "condition of VP.FLUSH inverted",
+                (tour, asItWas) -> {
+                    KvmTdx vm = tour.rig.runnable(1);
+                    KvmVcpu vcpu = vm.vcpus()[0];
+                    tour.does("VP.FLUSH, which succeeds");
+                    if (asItWas) {
+                        tour.rig
+                                .host
+                                .cpus()
+                                .runOn(
+                                        vcpu.cpu(),
+                                        cpu -> {
+                                            long status =
+                                                    tour.rig
+                                                            .host
+                                                            .tdh()
+                                                            .vp()
+                                                            .flush(cpu, vcpu.tdvprHpa());
+                                            if (status == Status.SUCCESS) {
+                                                vm.bug(Leaf.VP_FLUSH, status);
+                                            }
+                                        });
+                    } else {
+                        vcpu.flush();
+                    }
+                    tour.sees("the VM is dead", !vm.isDead());
+                }),
+        R43(
+                "a donated page is freed instead of reclaimed",
+                (tour, asItWas) -> {
+                    tour.rig.faults.refuse(Leaf.MNG_KEY_CONFIG, 1, 1, StatusCode.TD_FATAL.word());
+                    tour.does("MNG.CREATE");
+                    tour.does("MNG.KEY.CONFIG is refused");
+                    if (asItWas) {
+                        HostCpu cpu = tour.rig.host.cpus().claim(0);
+                        long page = tour.rig.host.controlPages().allocate(cpu);
+                        int keyId = tour.rig.host.keyIds().allocate();
+                        var _ = tour.rig.host.tdh().mng().create(cpu, Addresses.hpa(page), keyId);
+                        var _ = tour.rig.host.tdh().mng().keyConfig(cpu, Addresses.hpa(page));
+                        tour.does("the error path frees the TDR");
+                        tour.rig.host.controlPages().free(cpu, page);
+                        tour.rig.host.cpus().release(cpu);
+                    } else {
+                        assertThat(tour.rig.vm(1).initVm(KvmRig.CONFIG)).isNotEqualTo(Errno.OK);
+                    }
+                    tour.rig.faults.clear();
+                    tour.audits();
+                }),
+        R44(
+                "BLOCK after the KeyID was released",
+                (tour, asItWas) -> {
+                    KvmTdx vm = withOnePage(tour.rig);
+                    tour.does("KVM_TDX_TERMINATE_VM");
+                    ok(vm.terminate());
+                    tour.does("a page is removed");
+                    if (asItWas) {
+                        HostCpu cpu = vm.claimAny();
+                        long status =
+                                tour.rig
+                                        .host
+                                        .tdh()
+                                        .mem()
+                                        .rangeBlock(cpu, vm.tdr(), AT, PageInfo.LEVEL_4K);
+                        vm.release(cpu);
+                        tour.sees("refused: " + Status.show(status), status == Status.SUCCESS);
+                    } else {
+                        ok(vm.punch(AT, Addresses.PAGE_SIZE, true));
+                    }
+                    tour.audits();
+                });
+
+        private final String defect;
+        private final Visit visit;
+
+        Exhibit(String defect, Visit visit) {
+            this.defect = defect;
+            this.visit = visit;
+        }
+
+        Tour run(boolean asItWas) {
+            Tour tour = new Tour();
+            visit.go(tour, asItWas);
+            return tour;
+        }
+
+        String row() {
+            Tour tour = run(true);
+            return "| "
+                    + String.join(
+                            " | ",
+                            name().replace("R", "R-"),
+                            defect,
+                            String.join("; ", tour.done),
+                            String.valueOf(tour.symptom),
+                            Integer.toString(tour.steps))
+                    + " |";
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Exhibit.class)
+    void exhibit_isCaughtAsItWas_andNotAsItIs(Exhibit exhibit) {
+        assertThat(exhibit.run(true).symptom).as("as it was").isNotNull();
+        Tour asItIs = exhibit.run(false);
+        assertThat(asItIs.symptom).as("as it is").isNull();
+        asItIs.rig.close();
+    }
+
+    /** To renew the table, copy what this test writes below target. */
+    @Test
+    void theTableInTheDocs_isWhatRunningPrints() throws IOException {
+        List<String> rows = new ArrayList<>();
+        for (Exhibit exhibit : Exhibit.values()) {
+            rows.add(exhibit.row());
+        }
+        Path written = Path.of("target/museum-kvm-rows.md");
+        Files.write(written, rows);
+        List<String> page = Files.readAllLines(Path.of("../docs/museum.md"));
+        int from = page.indexOf(HEADING);
+        assertThat(from).as("the heading \"" + HEADING + "\"").isNotNegative();
+        assertThat(
+                        page.subList(from + 1, page.size()).stream()
+                                .takeWhile(line -> !line.startsWith("## "))
+                                .filter(line -> line.startsWith("| R-")))
+                .as("docs/museum.md against " + written)
+                .containsExactlyElementsOf(rows);
+    }
+}
