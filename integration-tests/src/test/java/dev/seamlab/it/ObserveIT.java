@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.it;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Set;
@@ -74,5 +83,37 @@ class ObserveIT {
             server.stop(name);
             server.delete(name);
         }
+    }
+
+    @Test
+    void serve_toldToMeasureTraceAndLog_doesAllThree() throws Exception {
+        try (ServerSocket collector = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+                Server server =
+                        Server.start(
+                                "--leaf-times",
+                                "--otlp=http://127.0.0.1:" + collector.getLocalPort(),
+                                "--log=json")) {
+            server.delete(server.create("seen", Server.smallTdRunning("idle")).getName());
+            assertThat(metrics(server))
+                    .contains("seamlab_seamcall_duration_seconds_count{leaf=\"TDH.MNG.CREATE\"")
+                    .contains("# TYPE seamlab_lock_wait_seconds histogram");
+            collector.setSoTimeout(60_000);
+            try (Socket exporter = collector.accept()) {
+                exporter.setSoTimeout(60_000);
+                assertThat(new String(exporter.getInputStream().readNBytes(14), US_ASCII))
+                        .as("the exporter speaks HTTP/2")
+                        .isEqualTo("PRI * HTTP/2.0");
+            }
+            String last = server.log().lines().toList().getLast();
+            assertThat(JsonParser.parseString(last).getAsJsonObject().keySet())
+                    .contains("time", "level", "logger", "thread", "message");
+        }
+    }
+
+    private static String metrics(Server server) throws IOException, InterruptedException {
+        URI address = URI.create("http://127.0.0.1:" + server.httpPort() + "/q/metrics");
+        return HttpClient.newHttpClient()
+                .send(HttpRequest.newBuilder(address).build(), HttpResponse.BodyHandlers.ofString())
+                .body();
     }
 }

@@ -8,6 +8,7 @@ import dev.seamlab.seam.abi.PageType;
 import dev.seamlab.seam.core.ModuleState;
 import dev.seamlab.seam.lock.SharexLock;
 import dev.seamlab.seam.pamt.PamtInspector;
+import dev.seamlab.seam.pamt.PamtLocks;
 import dev.seamlab.seam.pamt.PamtPage;
 import dev.seamlab.seam.pamt.PamtPair;
 import dev.seamlab.seam.sept.SeptEntry;
@@ -137,6 +138,12 @@ public final class StateProbe {
                 if (pair.usedPages() != used) {
                     wrong.add("range " + range + ": count " + pair.usedPages() + ", used " + used);
                 }
+            }
+        }
+        wrong.addAll(PamtLocks.held(state.pamt(), firstPfn, pages));
+        for (int at : new int[] {ModuleState.GLOBAL_LOCK, ModuleState.KEY_PORT_LOCK}) {
+            if (SharexLock.isHeld(state.locks()[at])) {
+                wrong.add("global lock " + at + " still held");
             }
         }
         if (state.pamt().dynamic() && metadataPages != pairPages) {

@@ -13,6 +13,7 @@ import dev.seamlab.v1.AuditGrpc;
 import dev.seamlab.v1.EventsGrpc;
 import dev.seamlab.v1.FaultsGrpc;
 import dev.seamlab.v1.HostGrpc;
+import dev.seamlab.v1.KvmGrpc;
 import dev.seamlab.v1.MemoryGrpc;
 import dev.seamlab.v1.PamtGrpc;
 import dev.seamlab.v1.SeamcallsGrpc;
@@ -75,7 +76,7 @@ final class Client implements AutoCloseable {
 
     /** For calls that last as long as somebody looks. */
     TrustDomainsGrpc.TrustDomainsBlockingStub endless() {
-        return TrustDomainsGrpc.newBlockingStub(channel).withWaitForReady();
+        return TrustDomainsGrpc.newBlockingStub(channel);
     }
 
     TrustDomainsGrpc.TrustDomainsStub async() {
@@ -90,6 +91,11 @@ final class Client implements AutoCloseable {
     HostGrpc.HostBlockingStub host() {
         return HostGrpc.newBlockingStub(channel)
                 .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /** For what happens to the host, as long as somebody looks. */
+    HostGrpc.HostBlockingStub endlessHost() {
+        return HostGrpc.newBlockingStub(channel);
     }
 
     PamtGrpc.PamtBlockingStub pamt() {
@@ -114,7 +120,12 @@ final class Client implements AutoCloseable {
 
     /** For events that are followed as long as somebody looks. */
     EventsGrpc.EventsBlockingStub endlessEvents() {
-        return EventsGrpc.newBlockingStub(channel).withWaitForReady();
+        return EventsGrpc.newBlockingStub(channel);
+    }
+
+    KvmGrpc.KvmBlockingStub kvm() {
+        return KvmGrpc.newBlockingStub(channel)
+                .withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
     }
 
     VcpusGrpc.VcpusBlockingStub vcpus() {

@@ -46,8 +46,11 @@ final class EventsCommand implements Callable<Integer> {
 
     @Option(
             names = {"-f", "--follow"},
-            description = "Go on as events happen; ends with Ctrl-C.")
+            description =
+                    "Go on as events happen, also where the connection drops; ends with Ctrl-C.")
     private boolean follow;
+
+    private long dropped; // of the stream that is followed
 
     @Override
     public Integer call() {
@@ -85,25 +88,33 @@ final class EventsCommand implements Callable<Integer> {
     }
 
     private void follow(Client client) {
-        Iterator<WatchEventsResponse> watch =
-                client.endlessEvents()
-                        .watchEvents(
-                                WatchEventsRequest.newBuilder()
-                                        .setFilter(filter)
-                                        .setResumeToken(since)
-                                        .build());
-        long dropped = 0;
-        while (watch.hasNext()) {
-            WatchEventsResponse message = watch.next();
-            if (message.getDropped() > dropped) {
-                missed(message.getDropped() - dropped);
-                dropped = message.getDropped();
-            }
-            if (options.forPrograms()) {
-                options.print(message);
-            } else if (message.hasEvent()) {
-                print(message.getEvent());
-            }
+        new Following<>(
+                        token -> watch(client, token),
+                        WatchEventsResponse::getResumeToken,
+                        since,
+                        options.err())
+                .run(this::tell);
+    }
+
+    private Iterator<WatchEventsResponse> watch(Client client, String token) {
+        dropped = 0;
+        return client.endlessEvents()
+                .watchEvents(
+                        WatchEventsRequest.newBuilder()
+                                .setFilter(filter)
+                                .setResumeToken(token)
+                                .build());
+    }
+
+    private void tell(WatchEventsResponse message) {
+        if (message.getDropped() > dropped) {
+            missed(message.getDropped() - dropped);
+            dropped = message.getDropped();
+        }
+        if (options.forPrograms()) {
+            options.print(message);
+        } else if (message.hasEvent()) {
+            print(message.getEvent());
         }
     }
 

@@ -22,7 +22,8 @@ import picocli.CommandLine.Option;
             HostHardware.Tdmrs.class,
             HostHardware.KeyIds.class,
             HostHardware.Cpus.class,
-            HostCpuCommand.class
+            HostCpuCommand.class,
+            HostWatchCommand.class
         },
         footer = {
             "",
@@ -33,7 +34,8 @@ import picocli.CommandLine.Option;
             "  seamlab host describe",
             "  seamlab host module",
             "  seamlab host tdmrs",
-            "  seamlab host cpu 3 offline"
+            "  seamlab host cpu 3 offline",
+            "  seamlab host watch"
         })
 final class HostCommand implements Callable<Integer> {
     @Mixin private ClientOptions options;

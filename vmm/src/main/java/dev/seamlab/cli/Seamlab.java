@@ -32,6 +32,7 @@ import picocli.CommandLine.Spec;
             SandboxCommand.class,
             FaultCommand.class,
             VcpuCommand.class,
+            KvmCommand.class,
             OperationCommand.class,
             ExplainCommand.class,
             CheckCommand.class,

@@ -23,7 +23,7 @@ import picocli.CommandLine.Option;
             "  seamlab serve",
             "  seamlab serve --profile server-2t-2s --preset merged",
             "  seamlab serve --profile my-host.yaml --grpc-port 9990",
-            "  seamlab serve --log json",
+            "  seamlab serve --leaf-times --otlp http://127.0.0.1:4317 --log json",
             "  seamlab serve --host 0.0.0.0 --tls-cert tls.crt --tls-key tls.key --token-file tokens"
         })
 final class ServeCommand implements Callable<Integer> {

@@ -7,7 +7,6 @@ import dev.seamlab.v1.WatchTrustDomainRequest;
 import dev.seamlab.v1.WatchTrustDomainResponse;
 import dev.seamlab.v1.WatchTrustDomainsRequest;
 import dev.seamlab.v1.WatchTrustDomainsResponse;
-import java.util.Iterator;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -16,7 +15,10 @@ import picocli.CommandLine.Parameters;
 /** {@code seamlab td watch}. */
 @Command(
         name = "watch",
-        description = "Follows one trust domain, or all, and prints each change.",
+        description = {
+            "Follows one trust domain, or all, and prints each change.",
+            "Goes on by itself where the connection drops; ends with Ctrl-C."
+        },
         footer = {"", "Examples:", "  seamlab td watch web", "  seamlab td watch"})
 final class TdWatchCommand implements Callable<Integer> {
     @Mixin private ClientOptions options;
@@ -28,26 +30,45 @@ final class TdWatchCommand implements Callable<Integer> {
     public Integer call() {
         try (Client client = options.connect()) {
             if (name.isEmpty()) {
-                Iterator<WatchTrustDomainsResponse> all =
-                        client.endless()
-                                .watchTrustDomains(WatchTrustDomainsRequest.getDefaultInstance());
-                while (all.hasNext()) {
-                    WatchTrustDomainsResponse change = all.next();
-                    print(change.getTrustDomain(), change.getDeleted());
-                }
+                all(client)
+                        .run(change -> {
+                            if (change.hasTrustDomain()) {
+                                print(change.getTrustDomain(), change.getDeleted());
+                            }
+                        });
             } else {
-                String full = name.startsWith("trustDomains/") ? name : "trustDomains/" + name;
-                Iterator<WatchTrustDomainResponse> one =
-                        client.endless()
-                                .watchTrustDomain(
-                                        WatchTrustDomainRequest.newBuilder().setName(full).build());
-                while (one.hasNext()) {
-                    WatchTrustDomainResponse change = one.next();
-                    print(change.getTrustDomain(), change.getDeleted());
-                }
+                one(client, name.startsWith("trustDomains/") ? name : "trustDomains/" + name)
+                        .run(change -> print(change.getTrustDomain(), change.getDeleted()));
             }
         }
         return ExitCodes.OK;
+    }
+
+    private Following<WatchTrustDomainsResponse> all(Client client) {
+        return new Following<>(
+                token ->
+                        client.endless()
+                                .watchTrustDomains(
+                                        WatchTrustDomainsRequest.newBuilder()
+                                                .setResumeToken(token)
+                                                .build()),
+                WatchTrustDomainsResponse::getResumeToken,
+                "",
+                options.err());
+    }
+
+    private Following<WatchTrustDomainResponse> one(Client client, String full) {
+        return new Following<>(
+                token ->
+                        client.endless()
+                                .watchTrustDomain(
+                                        WatchTrustDomainRequest.newBuilder()
+                                                .setName(full)
+                                                .setResumeToken(token)
+                                                .build()),
+                WatchTrustDomainResponse::getResumeToken,
+                "",
+                options.err());
     }
 
     private void print(TrustDomain td, boolean deleted) {

@@ -201,7 +201,8 @@ public final class KvmTdx {
      * KVM_TDX_TERMINATE_VM: the VM is dead from here on, and its KeyID is released, so that memory
      * is reclaimed instead of removed page by page (R-44).
      *
-     * @return OK; EBUSY while a vCPU is inside KVM_RUN; EIO on a dead VM
+     * @return OK, also where there is no KeyID any more; EBUSY while a vCPU is inside KVM_RUN; EIO
+     *     on a bugged VM
      */
     public int terminate() {
         return memoryEncryptOp(TdxCmd.of(TdxStep.TERMINATE_VM, null));
@@ -322,6 +323,11 @@ public final class KvmTdx {
     /** Whether the VM is dead: bugged, or ended by its guest's own doing. */
     public boolean isDead() {
         return life.isDead();
+    }
+
+    /** Whether KVM gave the VM up (KVM_BUG_ON): dead, and nobody may touch what it holds. */
+    public boolean isBugged() {
+        return life.isBugged();
     }
 
     /** KeyID, or 0 while there is none. */
@@ -551,10 +557,13 @@ public final class KvmTdx {
     void bug(Leaf leaf, long status) {
         lastAnswer = new ModuleAnswer(leaf, status);
         host.log().line("kvm: TD " + owner + " is bugged: " + lastAnswer);
-        die();
+        life.bug();
     }
 
-    /** From now on every step but the teardown answers EIO, and no vCPU enters the guest. */
+    /**
+     * kvm_vm_dead: from now on every step but TERMINATE_VM answers EIO, and no vCPU enters the
+     * guest.
+     */
     public void die() {
         life.die();
     }

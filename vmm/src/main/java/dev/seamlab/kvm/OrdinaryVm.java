@@ -56,7 +56,11 @@ public final class OrdinaryVm {
 
     /** Adds guest memory; OK, EINVAL or EEXIST. */
     public int addMemslot(@Gpa long gpa, long size) {
-        if (!Addresses.isAligned(gpa | size, Addresses.PAGE_SIZE) || size <= 0 || gpa < 0) {
+        if (!Addresses.isAligned(gpa | size, Addresses.PAGE_SIZE)
+                || size <= 0
+                || size >>> Addresses.PAGE_SHIFT > VmMemory.MAX_PAGES
+                || gpa < 0
+                || gpa + size < gpa) {
             return Errno.EINVAL;
         }
         slotsLock.lock();

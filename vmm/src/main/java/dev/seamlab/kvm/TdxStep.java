@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * <p>"All" is {@link VmStateGuard}. GET_CPUID goes through it and then takes its vCPU's mutex: the
  * kernel only learns that the step is not for the guarded handler once it has the guard.
  * TERMINATE_VM is not in mainline; it is modelled after its last posting (July 2025), which tries
- * the vCPUs' mutexes instead of waiting for them.
+ * the vCPUs' mutexes instead of waiting for them, and is open to a VM that is dead and not bugged.
  */
 public enum TdxStep {
     /** What a TD may be given. */

@@ -16,7 +16,9 @@ import java.util.Set;
  *        +------------------------+-----destroy-------------+--> TEARING_DOWN --> DESTROYED
  * </pre>
  *
- * <p>Apart from that it may be dead, that is bugged or terminated, from any stage, and stays so.
+ * <p>Apart from that it may be dead, from any stage, and stays so: bugged (KVM_BUG_ON), killed,
+ * terminated, or ended by its own guest. Every ioctl is EIO then, but that TERMINATE_VM still
+ * releases the KeyID of one that is not bugged (kvm_vm_dead without kvm_vm_bugged).
  *
  * <p>Stages change under KVM with all vCPUs locked; everything here is read without a lock.
  */
@@ -51,6 +53,7 @@ final class VmLife {
     private static final int PRE_FAULT_ALLOWED = 34;
     private static final int NO_EXIT_HYPERCALL = 35;
     private static final int KEY_GIVEN_UP = 36;
+    private static final int BUGGED = 37;
 
     private final int[] words = new int[64];
 
@@ -87,9 +90,22 @@ final class VmLife {
         return Cells.acquire(words, DEAD) != 0;
     }
 
-    /** From now on every step but the teardown answers EIO, and no vCPU enters the guest. */
+    /**
+     * kvm_vm_dead: from now on every step but TERMINATE_VM answers EIO, and no vCPU enters the
+     * guest.
+     */
     void die() {
         Cells.release(words, DEAD, 1);
+    }
+
+    /** KVM_BUG_ON: dead, and nobody may touch what it holds. */
+    void bug() {
+        Cells.release(words, BUGGED, 1);
+        die();
+    }
+
+    boolean isBugged() {
+        return Cells.acquire(words, BUGGED) != 0;
     }
 
     /** "Wait for S-EPT zap": vCPUs do not enter the guest while this holds. */

@@ -32,7 +32,7 @@ final class VmMemory {
     /** Slot of {@link KvmStats} for threads without a vCPU. */
     static final int NO_VCPU = 0;
 
-    private static final long MAX_PAGES = (1L << 31) - 1;
+    static final long MAX_PAGES = (1L << 31) - 1;
 
     /** KVM_MEMORY_ATTRIBUTE_PRIVATE. */
     static final long ATTRIBUTE_PRIVATE = 1L << 3;
@@ -53,7 +53,11 @@ final class VmMemory {
 
     /** KVM_CREATE_GUEST_MEMFD; null for arguments that are EINVAL. */
     @Nullable GuestMemfd createMemfd(long size, long flags) {
-        if (flags != 0 || size <= 0 || !Addresses.isAligned(size, Addresses.PAGE_SIZE)) {
+        // A file larger than any slot can be is refused here; the kernel takes it.
+        if (flags != 0
+                || size <= 0
+                || size >>> Addresses.PAGE_SHIFT > MAX_PAGES
+                || !Addresses.isAligned(size, Addresses.PAGE_SIZE)) {
             return null;
         }
         return vm.underSlots(() -> {

@@ -66,7 +66,7 @@ record GuestContents(String id, KvmTdx vm, HostCpu cpu) {
         GuestMap map = vm.guestMap();
         if (!map.isPrivate(gpa)) {
             int result = map.writeShared(cpu, gpa, from, at, length);
-            return result == Errno.OK ? null : HostGuestRam.failure(vm, "writing", result);
+            return result == Errno.OK ? null : HostGuestRam.failure(id, vm, "writing", result);
         }
         for (int i = 0; i < length; i += Long.BYTES) {
             long status = map.writePrivate(cpu, gpa + i, (long) WORDS.get(from, at + i));

@@ -77,7 +77,12 @@ final class HostGuestRam implements GuestRam {
                                 step,
                                 gpa,
                                 bytes,
-                                vm -> counted(vm, step, vm.convert(gpa, bytes, toPrivate))));
+                                vm ->
+                                        counted(
+                                                td.id(),
+                                                vm,
+                                                step,
+                                                vm.convert(gpa, bytes, toPrivate))));
     }
 
     @Override
@@ -91,7 +96,7 @@ final class HostGuestRam implements GuestRam {
                                 step,
                                 gpa,
                                 bytes,
-                                vm -> counted(vm, step, vm.punchPrivate(gpa, bytes))));
+                                vm -> counted(td.id(), vm, step, vm.punchPrivate(gpa, bytes))));
     }
 
     private static Outcome<Long> change(
@@ -100,10 +105,10 @@ final class HostGuestRam implements GuestRam {
         return bad != null ? Outcome.refused(bad) : td.withMemory(step, work);
     }
 
-    private static Outcome<Long> counted(KvmTdx vm, String step, MemoryChange change) {
+    private static Outcome<Long> counted(String id, KvmTdx vm, String step, MemoryChange change) {
         return change.errno() == Errno.OK
                 ? Outcome.done(change.pages())
-                : Outcome.refused(failure(vm, step, change.errno()));
+                : Outcome.refused(failure(id, vm, step, change.errno()));
     }
 
     @Override
@@ -139,17 +144,17 @@ final class HostGuestRam implements GuestRam {
     }
 
     /** Why KVM did not do it. */
-    static Refusal failure(KvmTdx vm, String step, int errno) {
+    static Refusal failure(String id, KvmTdx vm, String step, int errno) {
         if (errno == Errno.ENOMEM) {
             return new Refusal.NoMemory("guest memory");
         }
         ModuleAnswer answer = vm.lastAnswer();
-        return errno == Errno.EIO && answer != null
-                ? new Refusal.ModuleRefused(step, answer.leaf().abiName(), answer.status())
-                : new Refusal.HostError(
-                        step,
-                        Errno.name(errno),
-                        vm.isDead() ? "the VM is dead: delete the trust domain" : "");
+        if (errno == Errno.EIO && vm.isBugged() && answer != null) {
+            return new Refusal.ModuleRefused(step, answer.leaf().abiName(), answer.status());
+        }
+        return vm.isDead()
+                ? new Refusal.VmDead(id, step)
+                : new Refusal.HostError(step, Errno.name(errno), "");
     }
 
     // ------------------------------------------------------------------ arguments

@@ -5,6 +5,7 @@ import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.abi.Status;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -166,12 +167,12 @@ public sealed interface Refusal {
     /**
      * Its KVM machine is dead: KVM does nothing for it any more but to take it down (EIO).
      *
-     * @param action what was asked
+     * @param step what was asked
      */
-    record VmDead(String id, TdAction action) implements Refusal {
+    record VmDead(String id, String step) implements Refusal {
         @Override
         public String message() {
-            return action
+            return step
                     + ": the KVM machine of trust domain \""
                     + id
                     + "\" is dead (EIO); delete it, which releases its KeyID first";
@@ -195,6 +196,18 @@ public sealed interface Refusal {
         @Override
         public String message() {
             return "trust domain \"" + id + "\" has no vCPU " + vcpu;
+        }
+    }
+
+    /** A call is on a vCPU of a step-wise virtual machine. */
+    record StepVcpuBusy(String id, int vcpu) implements Refusal {
+        @Override
+        public String message() {
+            return "a call is on vCPU "
+                    + vcpu
+                    + " of virtual machine \""
+                    + id
+                    + "\"; try again when it has come back";
         }
     }
 
@@ -227,11 +240,21 @@ public sealed interface Refusal {
      *
      * @param ioctl for example {@code KVM_TDX_INIT_VM}
      * @param errno its name, for example {@code EINVAL}
-     * @param hwError status word that the module answered, or 0
+     * @param hwError status word that KVM hands on to user space, or 0; it does for INIT_VM and
+     *     FINALIZE_VM only
      * @param more what else user space finds in its structures
+     * @param answer the SEAMCALL that made it fail, which the kernel tells its log and nobody else
      */
-    record IoctlFailed(String ioctl, String errno, long hwError, Map<String, String> more)
+    record IoctlFailed(
+            String ioctl,
+            String errno,
+            long hwError,
+            Map<String, String> more,
+            Optional<Answer> answer)
             implements Refusal {
+        /** What the module answered. */
+        public record Answer(String leaf, long status) {}
+
         public IoctlFailed {
             more = Map.copyOf(more);
         }
@@ -241,7 +264,8 @@ public sealed interface Refusal {
             return ioctl
                     + " failed with -"
                     + errno
-                    + (hwError == 0 ? "" : ": the TDX module answered " + Status.show(hwError));
+                    + answer.map(a -> ": " + a.leaf() + " answered " + Status.show(a.status()))
+                            .orElse("");
         }
     }
 

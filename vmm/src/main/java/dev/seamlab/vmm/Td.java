@@ -323,15 +323,16 @@ final class Td implements TrustDomain {
     }
 
     Outcome<TrustDomain> terminate() {
-        Outcome<TrustDomain> dead = Outcome.refused(new Refusal.VmDead(id(), TdAction.TERMINATE));
-        if (TdAction.TERMINATE.legalFrom().contains(state()) && vm.isDead()) {
+        Outcome<TrustDomain> dead =
+                Outcome.refused(new Refusal.VmDead(id(), TdAction.TERMINATE.name()));
+        if (TdAction.TERMINATE.legalFrom().contains(state()) && vm.isBugged()) {
             return dead;
         }
         int[] result = new int[1];
         Outcome<TrustDomain> ended = end(TdAction.TERMINATE, () -> result[0] = vm.terminate());
         return switch (result[0]) {
             case Errno.OK -> ended;
-            case Errno.EIO -> dead; // killed since we looked
+            case Errno.EIO -> dead; // bugged since we looked
             default ->
                     Outcome.refused(
                             new Refusal.HostError(
@@ -491,7 +492,7 @@ final class Td implements TrustDomain {
                         long mapped = bytes - range.size();
                         return mapped > 0
                                 ? Outcome.done(mapped)
-                                : Outcome.refused(HostGuestRam.failure(memory, step, result));
+                                : Outcome.refused(HostGuestRam.failure(id(), memory, step, result));
                     } finally {
                         if (running && state() == TdState.RUNNING) {
                             launch();

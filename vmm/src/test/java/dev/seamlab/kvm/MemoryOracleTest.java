@@ -424,8 +424,8 @@ class MemoryOracleTest {
             }
             assertThat(left.keySet()).as("private pages that are not mapped").isEmpty();
             assertThat(shared[0]).isEqualTo(oracle.sharedMapped.cardinality());
-            assertThat(vm.gmemPages()).as("pages of files").isEqualTo(oracle.gmemPages());
-            assertThat(vm.sharedPages()).as("user pages").isEqualTo(oracle.userPages());
+            assertThat(vm.books().gmemPages()).as("pages of files").isEqualTo(oracle.gmemPages());
+            assertThat(vm.books().sharedPages()).as("user pages").isEqualTo(oracle.userPages());
             oracle.files.forEach(file ->
                     assertThat(file.real.allocatedPages()).isEqualTo(file.allocated.cardinality()));
         }

@@ -78,9 +78,9 @@ class TdxStepsTest {
     }
 
     @Test
-    void everyStep_onADeadVm_isEio() {
+    void everyStep_onABuggedVm_isEio() {
         KvmTdx vm = rig.initialised(1);
-        vm.die();
+        vm.bug(Leaf.MEM_TRACK, StatusCode.OPERAND_INVALID.word());
         for (TdxStep step : TdxStep.values()) {
             assertThat(vm.memoryEncryptOp(cmd(step, null).hwError(1))).isEqualTo(Errno.EIO);
             assertThat(vm.vcpus()[0].memoryEncryptOp(null)).isEqualTo(Errno.EIO);
@@ -569,7 +569,8 @@ class TdxStepsTest {
         assertThat(vm.isDead()).isTrue();
         assertThat(rig.audit()).isEmpty();
         assertThat(vm.vcpus()[0].run()).isInstanceOf(KvmExit.Failed.class);
-        assertThat(vm.terminate()).isEqualTo(Errno.EIO);
+        ok(vm.terminate()); // there is no KeyID any more to release
+        assertThat(vm.finalizeVm()).isEqualTo(Errno.EIO);
 
         // A hole punched now cannot be blocked and tracked any more.
         long blocks = rig.faults.calls(Leaf.MEM_RANGE_BLOCK);
@@ -597,6 +598,20 @@ class TdxStepsTest {
         vcpu.requestExit();
         thread.join();
         ok(vm.terminate());
+    }
+
+    @Test
+    void terminate_ofAVmThatIsOnlyDead_releasesItsKeyId_andNothingElseIsServed() {
+        KvmTdx vm = rig.runnable(1);
+        vm.die();
+        assertThat(vm.vcpus()[0].memoryEncryptOp(cmd(TdxStep.TERMINATE_VM, null)))
+                .isEqualTo(Errno.EINVAL);
+        assertThat(vm.setMemoryAttributes(0, PAGE, true)).isEqualTo(Errno.EIO);
+        assertThat(vm.finalizeVm()).isEqualTo(Errno.EIO);
+        ok(vm.terminate());
+        assertThat(rig.host.keyIds().used()).isZero();
+        assertThat(rig.audit()).isEmpty();
+        assertThat(vm.destroy().isClean()).isTrue();
     }
 
     @Test

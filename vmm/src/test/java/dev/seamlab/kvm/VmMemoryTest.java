@@ -333,7 +333,7 @@ class VmMemoryTest {
             vm.release(cpu);
         }
         assertThat(vm.stats().get(Counter.PRIVATE_PAGES)).isEqualTo(1); // that of the build
-        assertThat(vm.sharedPages()).isZero();
+        assertThat(vm.books().sharedPages()).isZero();
         ok(vm.setUserMemoryRegion(UserMemoryRegion.delete(0)));
         assertThat(rig.audit()).isEmpty();
     }

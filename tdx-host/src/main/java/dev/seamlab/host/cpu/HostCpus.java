@@ -5,6 +5,7 @@ import dev.seamlab.machine.LogicalCpu;
 import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.machine.sched.LockRank;
+import dev.seamlab.machine.sched.LockWaits;
 import dev.seamlab.machine.sched.Waits;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -209,6 +210,12 @@ public final class HostCpus {
         if (cpu.isServed(ticket)) {
             return;
         }
+        long start = Waits.nanoTime();
+        awaitTurn(cpu, ticket);
+        LockWaits.waited(LockRank.CPU, LockWaits.Mode.EXCLUSIVE, Waits.nanoTime() - start);
+    }
+
+    private static void awaitTurn(HostCpu cpu, int ticket) {
         BooleanSupplier served = () -> cpu.isServed(ticket);
         while (!served.getAsBoolean()) {
             long left = SLICE_NANOS - cpu.heldNanos();

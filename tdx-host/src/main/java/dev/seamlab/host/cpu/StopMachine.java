@@ -4,6 +4,7 @@ package dev.seamlab.host.cpu;
 import dev.seamlab.machine.sched.Cells;
 import dev.seamlab.machine.sched.Lock;
 import dev.seamlab.machine.sched.LockRank;
+import dev.seamlab.machine.sched.LockWaits;
 import dev.seamlab.machine.sched.Waits;
 import java.time.Duration;
 import java.util.function.Supplier;
@@ -47,12 +48,14 @@ public final class StopMachine {
         if (tryEnter()) {
             return;
         }
+        long start = Waits.nanoTime();
         Cells.getAndAdd(words, WAITING, 1);
         do {
             Waits.spinUntil(() -> Cells.volatileRead(words, HOLD) == 0);
         } while (!tryEnter());
         Cells.getAndAdd(words, WAITING, -1);
         Waits.changed();
+        LockWaits.waited(LockRank.WORLD, LockWaits.Mode.SHARED, Waits.nanoTime() - start);
     }
 
     private boolean tryEnter() {

@@ -56,8 +56,10 @@ public final class Lock {
             waits.compareAndSet(null, new WaitTimes());
             known = waits.get();
         }
+        long waited = Installed.WIRING.nanoTime() - start;
+        LockWaits.waited(rank, LockWaits.Mode.EXCLUSIVE, waited);
         if (known != null) {
-            known.waited(Installed.WIRING.nanoTime() - start);
+            known.waited(waited);
         }
     }
 

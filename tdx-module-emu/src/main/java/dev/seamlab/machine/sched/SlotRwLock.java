@@ -50,7 +50,9 @@ public final class SlotRwLock {
         do {
             Installed.WIRING.await(() -> Cells.acquire(words, WRITER) == 0);
         } while (!tryReadOnce(slot));
-        readWaits.waited(Installed.WIRING.nanoTime() - start);
+        long waited = Installed.WIRING.nanoTime() - start;
+        readWaits.waited(waited);
+        LockWaits.waited(rank, LockWaits.Mode.SHARED, waited);
     }
 
     /** Lets go of the read lock taken with the same slot. */
@@ -83,7 +85,9 @@ public final class SlotRwLock {
             }
         }
         if (waiting) {
-            writeWaits.waited(Installed.WIRING.nanoTime() - start);
+            long waited = Installed.WIRING.nanoTime() - start;
+            writeWaits.waited(waited);
+            LockWaits.waited(rank, LockWaits.Mode.EXCLUSIVE, waited);
         }
     }
 

@@ -8,18 +8,15 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * read, and shared words are written, on contended paths alone: taking a free lock costs nothing
  * more than before.
  *
- * <p>Bucket {@code i} counts the waits of 2<sup>i</sup> to 2<sup>i+1</sup>-1 ns; the first also
- * those of 0 ns. No thread relies on these words, so they are no steps of the scheduling seam.
+ * <p>They are counted in {@link TimeBuckets}. No thread relies on these words, so they are no steps
+ * of the scheduling seam.
  */
 public final class WaitTimes {
-    /** Number of buckets; the last has everything from about 9 minutes on. */
-    public static final int BUCKETS = 40;
-
     /** What nobody has waited for yet. */
-    public static final Snapshot NONE = new Snapshot(0, 0, 0, new long[BUCKETS]);
+    public static final Snapshot NONE = new Snapshot(0, 0, 0, new long[TimeBuckets.COUNT]);
 
     private static final int FIRST_BUCKET = 16;
-    private static final int TOTAL = FIRST_BUCKET + BUCKETS;
+    private static final int TOTAL = FIRST_BUCKET + TimeBuckets.COUNT;
     private static final int LONGEST = TOTAL + 1;
 
     private final AtomicLongArray words = new AtomicLongArray(LONGEST + 16);
@@ -30,14 +27,14 @@ public final class WaitTimes {
      * @param waits how many
      * @param totalNanos their sum
      * @param longestNanos the longest
-     * @param buckets waits by power of two, see {@link WaitTimes}
+     * @param buckets waits by {@link TimeBuckets}
      */
     @SuppressWarnings("ArrayRecordComponent") // made for one reader, who may as well own it
     public record Snapshot(long waits, long totalNanos, long longestNanos, long[] buckets) {
         /** Both taken together. */
         public Snapshot plus(Snapshot other) {
             long[] sum = buckets.clone();
-            for (int i = 0; i < BUCKETS; i++) {
+            for (int i = 0; i < TimeBuckets.COUNT; i++) {
                 sum[i] += other.buckets[i];
             }
             return new Snapshot(
@@ -56,34 +53,28 @@ public final class WaitTimes {
         public long atMost(double share) {
             long wanted = (long) Math.ceil(share * waits);
             long seen = 0;
-            for (int i = 0; i < BUCKETS; i++) {
+            for (int i = 0; i < TimeBuckets.COUNT; i++) {
                 seen += buckets[i];
                 if (seen >= wanted && seen > 0) {
-                    return Math.min(longestNanos, upperEnd(i));
+                    return Math.min(longestNanos, TimeBuckets.end(i));
                 }
             }
             return longestNanos;
         }
     }
 
-    /** Longest wait that a bucket counts, in ns. */
-    public static long upperEnd(int bucket) {
-        return bucket == BUCKETS - 1 ? Long.MAX_VALUE : (2L << bucket) - 1;
-    }
-
     /** Notes one wait. */
     void waited(long nanos) {
-        int bucket = nanos <= 0 ? 0 : Math.min(BUCKETS - 1, 63 - Long.numberOfLeadingZeros(nanos));
-        words.getAndIncrement(FIRST_BUCKET + bucket);
+        words.getAndIncrement(FIRST_BUCKET + TimeBuckets.of(nanos));
         words.getAndAdd(TOTAL, Math.max(0, nanos));
         words.accumulateAndGet(LONGEST, nanos, Math::max);
     }
 
     /** The waits so far; one that is just being noted may be there in part. */
     Snapshot snapshot() {
-        long[] buckets = new long[BUCKETS];
+        long[] buckets = new long[TimeBuckets.COUNT];
         long waits = 0;
-        for (int i = 0; i < BUCKETS; i++) {
+        for (int i = 0; i < TimeBuckets.COUNT; i++) {
             buckets[i] = words.getAcquire(FIRST_BUCKET + i);
             waits += buckets[i];
         }

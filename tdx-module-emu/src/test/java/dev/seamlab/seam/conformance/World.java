@@ -12,6 +12,7 @@ import dev.seamlab.seam.abi.TdParams;
 import dev.seamlab.seam.core.InterruptModel;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * A module with a TD in each stage of its life, pages in each state, and a name for everything that
@@ -69,6 +70,11 @@ final class World {
         return name.startsWith("0x")
                 ? Long.parseUnsignedLong(name.substring(2), 16)
                 : Long.parseLong(name);
+    }
+
+    /** What all names stand for, in the order of the names. */
+    long[] values() {
+        return new TreeMap<>(names).values().stream().mapToLong(value -> value).toArray();
     }
 
     private void nameBadOperands() {
@@ -241,7 +247,8 @@ final class World {
         }
     }
 
-    private long page() {
+    /** A page that nothing has used. */
+    long page() {
         long page = nextPage;
         nextPage += Addresses.PAGE_SIZE;
         return page;

@@ -47,7 +47,7 @@ final class MethodRoles {
                 .operator("CreateVcpu", "InitVcpu", "PreFaultVcpuMemory", "RunKvmVcpu");
 
         service("seamlab.v1.Host")
-                .viewer("GetHost", "GetMemoryReport", "GetModuleInfo")
+                .viewer("GetHost", "WatchHost", "GetMemoryReport", "GetModuleInfo")
                 .viewer("ListCmrs", "ListTdmrs", "ListKeyIds", "ListCpus")
                 .operator("SetCpuOnline");
         service("seamlab.v1.Pamt")

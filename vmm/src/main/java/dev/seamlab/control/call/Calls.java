@@ -6,6 +6,7 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import jakarta.inject.Singleton;
 import java.util.function.Function;
+import org.jboss.logging.MDC;
 
 /** The one way through every unary call: check the request, do the work, answer or say why not. */
 @Singleton
@@ -26,22 +27,11 @@ public final class Calls {
             validator.check(request);
             answer = work.apply(request);
         } catch (RuntimeException e) {
-            out.onError(errors.toException(e));
+            refuse(request, e, out);
             return;
         }
         out.onNext(answer);
         out.onCompleted();
-    }
-
-    /**
-     * Checks a message that a request leads to against the rules of its own fields; for updates,
-     * whose resource need not be complete in the request.
-     *
-     * @param at field of the request that it stands for
-     * @throws Rejection INVALID_ARGUMENT that names each bad field and how to mend it
-     */
-    public void checkResult(Message result, String at) {
-        validator.check(result, at);
     }
 
     /** Answers each request of a stream, one after the other, in order. */
@@ -74,7 +64,20 @@ public final class Calls {
             validator.check(request);
             work.accept(request);
         } catch (RuntimeException e) {
+            refuse(request, e, out);
+        }
+    }
+
+    /** Whatever is logged about it names the trust domain that the request was for. */
+    private void refuse(Message request, RuntimeException e, StreamObserver<?> out) {
+        String td = TrustDomainName.in(request);
+        if (!td.isEmpty()) {
+            MDC.put("td", td);
+        }
+        try {
             out.onError(errors.toException(e));
+        } finally {
+            MDC.remove("td");
         }
     }
 }

@@ -123,6 +123,15 @@ public final class ErrorMapper {
                                     "td", driven.id(),
                                     "vcpu", Integer.toString(driven.vcpu())),
                             Rejection.retryAfter(1));
+            case Refusal.StepVcpuBusy busy ->
+                    Rejection.of(
+                            Code.ABORTED,
+                            "VCPU_BUSY",
+                            busy.message(),
+                            Map.of(
+                                    "vm", busy.id(),
+                                    "vcpu", Integer.toString(busy.vcpu())),
+                            Rejection.retryAfter(1));
             case Refusal.NoVcpu none ->
                     Rejection.notFound(
                             "seamlab.dev/Vcpu",
@@ -196,18 +205,7 @@ public final class ErrorMapper {
             return Rejection.of(
                     Code.ABORTED, reason, refused.message(), metadata, Rejection.retryAfter(1));
         }
-        return Rejection.of(
-                Code.FAILED_PRECONDITION,
-                reason,
-                refused.message(),
-                metadata,
-                PreconditionFailure.newBuilder()
-                        .addViolations(
-                                PreconditionFailure.Violation.newBuilder()
-                                        .setType(reason)
-                                        .setSubject(refused.leaf())
-                                        .setDescription(refused.message()))
-                        .build());
+        return precondition(reason, refused.leaf(), refused.message(), metadata);
     }
 
     /** The errno as a code: what is wrong with the call, with the VM's state, or with the host. */
@@ -217,6 +215,11 @@ public final class ErrorMapper {
         if (failed.hwError() != 0) {
             metadata.put("hw_error", String.format("0x%016x", failed.hwError()));
         }
+        failed.answer()
+                .ifPresent(answer -> {
+                    metadata.put("leaf", answer.leaf());
+                    metadata.put("status_word", String.format("0x%016x", answer.status()));
+                });
         String errno = failed.errno();
         String message = failed.message();
         return switch (errno) {
@@ -229,7 +232,7 @@ public final class ErrorMapper {
                     Rejection.of(Code.ABORTED, errno, message, metadata, Rejection.retryAfter(1));
             case "ENOMEM" -> exhausted(errno, "host/memory", message, metadata);
             case "ENOSPC" -> exhausted(errno, "host/keyIds", message, metadata);
-            default -> Rejection.of(Code.FAILED_PRECONDITION, errno, message, metadata);
+            default -> precondition(errno, failed.ioctl(), message, metadata);
         };
     }
 
@@ -246,20 +249,24 @@ public final class ErrorMapper {
             case "EOPNOTSUPP", "ENOTTY", "ENODEV" ->
                     Rejection.of(Code.UNIMPLEMENTED, reason, message, metadata);
             case "EIO" -> Rejection.of(Code.INTERNAL, reason, message, metadata);
-            default ->
-                    Rejection.of(
-                            Code.FAILED_PRECONDITION,
-                            reason,
-                            message,
-                            metadata,
-                            PreconditionFailure.newBuilder()
-                                    .addViolations(
-                                            PreconditionFailure.Violation.newBuilder()
-                                                    .setType(reason)
-                                                    .setSubject(error.step())
-                                                    .setDescription(message))
-                                    .build());
+            default -> precondition(reason, error.step(), message, metadata);
         };
+    }
+
+    private static Rejection precondition(
+            String reason, String subject, String message, Map<String, String> metadata) {
+        return Rejection.of(
+                Code.FAILED_PRECONDITION,
+                reason,
+                message,
+                metadata,
+                PreconditionFailure.newBuilder()
+                        .addViolations(
+                                PreconditionFailure.Violation.newBuilder()
+                                        .setType(reason)
+                                        .setSubject(subject)
+                                        .setDescription(message))
+                        .build());
     }
 
     private static Rejection exhausted(

@@ -15,7 +15,18 @@ public interface Limits {
     @WithDefault("1024")
     int trustDomains();
 
-    /** vCPUs of all trust domains together; each running one is a thread. */
+    /** Virtual machines of the step-wise service at once. */
+    @WithDefault("64")
+    int vms();
+
+    /**
+     * Bytes of all memory slots of virtual machines together: a slot costs the server a little for
+     * each 2 MiB, used or not.
+     */
+    @WithDefault("4398046511104")
+    long vmMemory();
+
+    /** vCPUs of all trust domains and virtual machines; each running one is a thread. */
     @WithDefault("4096")
     int vcpus();
 

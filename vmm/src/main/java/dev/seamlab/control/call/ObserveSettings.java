@@ -7,6 +7,10 @@ import io.smallrye.config.WithDefault;
 /** What is measured beyond what is kept anyway; settings {@code seamlab.observe.*}. */
 @ConfigMapping(prefix = "seamlab.observe")
 public interface ObserveSettings {
+    /** Whether to measure how long each SEAMCALL takes: two clock readings more for each. */
+    @WithDefault("false")
+    boolean leafTimes();
+
     /** Whether log lines are JSON objects. */
     @WithDefault("false")
     boolean jsonLog();

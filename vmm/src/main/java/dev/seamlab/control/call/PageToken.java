@@ -3,20 +3,39 @@ package dev.seamlab.control.call;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.OptionalLong;
 
 /**
- * Page tokens: the last name of a page and the query that it belongs to, opaque to clients. A token
- * holds no position, so that pages stay right while resources come and go.
+ * Page tokens of one list method: the last name of a page and the query that it belongs to, opaque
+ * to clients. A token holds no position, so that pages stay right while resources come and go.
  */
 public final class PageToken {
     private static final char SEPARATOR = '\n';
+    private static final int HEX = 16;
 
-    private PageToken() {}
+    private final String method;
 
-    public static String write(String lastName, String query) {
+    private PageToken(String method) {
+        this.method = method;
+    }
+
+    /** The tokens of a method; those of others are refused. */
+    public static PageToken of(String method) {
+        return new PageToken(method);
+    }
+
+    /** A token for what comes after a name. */
+    public String write(String lastName, String query) {
         return Base64.getUrlEncoder()
                 .withoutPadding()
-                .encodeToString((lastName + SEPARATOR + query).getBytes(StandardCharsets.UTF_8));
+                .encodeToString(
+                        (method + SEPARATOR + lastName + SEPARATOR + query)
+                                .getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** A token for what comes after a number, which is 0 or more. */
+    public String write(long last, String query) {
+        return write(Long.toHexString(last), query);
     }
 
     /**
@@ -24,25 +43,48 @@ public final class PageToken {
      *
      * @throws Rejection where the token is not ours or belongs to another query
      */
-    public static String read(String token, String query) {
+    public String read(String token, String query) {
         if (token.isEmpty()) {
             return "";
         }
-        String text;
-        try {
-            text = new String(Base64.getUrlDecoder().decode(token), StandardCharsets.UTF_8);
-        } catch (IllegalArgumentException e) {
+        String[] parts = decode(token).split(String.valueOf(SEPARATOR), 3);
+        if (parts.length < 3 || !parts[0].equals(method) || parts[1].isEmpty()) {
             throw notOurs();
         }
-        int at = text.indexOf(SEPARATOR);
-        if (at <= 0) {
-            throw notOurs();
-        }
-        if (!text.substring(at + 1).equals(query)) {
+        if (!parts[2].equals(query)) {
             throw Rejection.invalid(
                     "page_token", "belongs to another filter: use the filter of the first page");
         }
-        return text.substring(0, at);
+        return parts[1];
+    }
+
+    /**
+     * The last number of the page before; nothing for an empty token.
+     *
+     * @throws Rejection where the token is not ours or belongs to another query
+     */
+    public OptionalLong readNumber(String token, String query) {
+        String text = read(token, query);
+        if (text.isEmpty()) {
+            return OptionalLong.empty();
+        }
+        try {
+            long number = Long.parseLong(text, HEX);
+            if (number >= 0) {
+                return OptionalLong.of(number);
+            }
+        } catch (NumberFormatException e) {
+            // below
+        }
+        throw notOurs();
+    }
+
+    private static String decode(String token) {
+        try {
+            return new String(Base64.getUrlDecoder().decode(token), StandardCharsets.UTF_8);
+        } catch (IllegalArgumentException e) {
+            throw notOurs();
+        }
     }
 
     private static Rejection notOurs() {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.control.call;
 
-import com.google.protobuf.Any;
 import com.google.protobuf.Message;
 import com.google.rpc.BadRequest;
 import com.google.rpc.Code;
@@ -11,13 +10,14 @@ import com.google.rpc.QuotaFailure;
 import com.google.rpc.ResourceInfo;
 import com.google.rpc.RetryInfo;
 import com.google.rpc.Status;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
 /**
  * A call that the API refuses, with the whole answer inside. Each answer carries an ErrorInfo of
  * domain {@link #DOMAIN} and the detail that fits: whoever gets it can act on it without reading
- * the message.
+ * the message. What it echoes is cut to what arrives ({@link Brevity}).
  */
 public final class Rejection extends RuntimeException {
     private static final long serialVersionUID = 1L;
@@ -133,21 +133,15 @@ public final class Rejection extends RuntimeException {
             String message,
             Map<String, String> metadata,
             Message... details) {
-        Status.Builder status =
-                Status.newBuilder()
-                        .setCode(code.getNumber())
-                        .setMessage(message)
-                        .addDetails(
-                                Any.pack(
-                                        ErrorInfo.newBuilder()
-                                                .setDomain(DOMAIN)
-                                                .setReason(reason)
-                                                .putAllMetadata(metadata)
-                                                .build()));
-        for (Message detail : details) {
-            status.addDetails(Any.pack(detail));
-        }
-        return new Rejection(status.build());
+        List<Message> all = new ArrayList<>();
+        all.add(
+                ErrorInfo.newBuilder()
+                        .setDomain(DOMAIN)
+                        .setReason(reason)
+                        .putAllMetadata(metadata)
+                        .build());
+        all.addAll(List.of(details));
+        return new Rejection(Brevity.status(code, message, all));
     }
 
     /** Tells that the same call may succeed a little later. */

@@ -45,20 +45,16 @@ final class RequestValidator {
                             + " '-', for example lab-1; empty lets the server choose");
 
     private final Validator validator = ValidatorFactory.newBuilder().build();
+    private final RealDurations durations = new RealDurations();
 
     /**
      * @throws Rejection INVALID_ARGUMENT that names each bad field and how to mend it
      */
     void check(Message request) {
-        check(request, "");
-    }
-
-    /**
-     * As the other, for what a request leads to.
-     *
-     * @param at field of the request that the checked message stands for
-     */
-    void check(Message request, String at) {
+        List<BadRequest.FieldViolation> unreal = durations.check(request);
+        if (!unreal.isEmpty()) {
+            throw Rejection.invalid(unreal);
+        }
         ValidationResult result;
         try {
             result = validator.validate(request);
@@ -72,7 +68,7 @@ final class RequestValidator {
             for (Violation violation : result.toProto().getViolationsList()) {
                 violations.add(
                         BadRequest.FieldViolation.newBuilder()
-                                .setField(path(at, violation.getField()))
+                                .setField(field(violation))
                                 .setDescription(describe(violation))
                                 .build());
             }
@@ -91,8 +87,14 @@ final class RequestValidator {
         return violation.getMessage();
     }
 
-    private static String path(String at, FieldPath path) {
-        StringBuilder text = new StringBuilder(at);
+    /** Where it is; rules that look into a message have the field that they mean as their id. */
+    private static String field(Violation violation) {
+        String path = path(violation.getField());
+        return violation.getRuleId().startsWith(path + ".") ? violation.getRuleId() : path;
+    }
+
+    private static String path(FieldPath path) {
+        StringBuilder text = new StringBuilder();
         for (FieldPathElement element : path.getElementsList()) {
             text.append(text.isEmpty() ? "" : ".").append(element.getFieldName());
             if (element.hasIndex()) {

@@ -5,7 +5,7 @@ import dev.seamlab.v1.Event;
 import org.jspecify.annotations.Nullable;
 
 /** Where one reader stands. One thread. */
-final class EventCursor {
+public final class EventCursor {
     private final EventLog log;
     private long next;
     private long dropped;
@@ -19,7 +19,7 @@ final class EventCursor {
     }
 
     /** The next event, or null where none is there yet. */
-    @Nullable Event poll() {
+    public @Nullable Event poll() {
         while (true) {
             long oldest = log.oldest();
             if (next < oldest) {
@@ -42,12 +42,12 @@ final class EventCursor {
     }
 
     /** Number of the last event that was read or passed over. */
-    long position() {
+    public long position() {
         return next - 1;
     }
 
     /** Events that were overwritten before they could be read. */
-    long dropped() {
+    public long dropped() {
         return dropped;
     }
 }

@@ -2,6 +2,7 @@
 package dev.seamlab.control.events;
 
 import com.google.protobuf.util.Timestamps;
+import dev.seamlab.control.call.Rejection;
 import dev.seamlab.v1.Event;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -75,13 +76,38 @@ public final class EventLog {
                 : there;
     }
 
+    /** A place in the log as clients carry it: everything up to an event is behind them. */
+    public String token(long position) {
+        return EventTokens.write(this, position);
+    }
+
+    /**
+     * The number of the last event that is behind a client.
+     *
+     * @param field of the request that carries the token
+     * @throws Rejection INVALID_ARGUMENT where it is no token; OUT_OF_RANGE where it is one of
+     *     another run, or an event after it is not kept any more
+     */
+    public long position(String field, String token) {
+        long position = EventTokens.read(this, field, token);
+        if (position + 1 < oldest()) {
+            throw EventTokens.expired(field);
+        }
+        return position;
+    }
+
+    /** Reads what happened after an event. */
+    public EventCursor after(long position) {
+        return new EventCursor(this, position + 1);
+    }
+
     /** This run of the server, for tokens. */
     String run() {
         return run;
     }
 
     /** Number of the last event; 0 before the first. */
-    long last() {
+    public long last() {
         return last.get();
     }
 

@@ -10,13 +10,14 @@ import java.util.function.Predicate;
 /** Lists: which events, and where a page begins. */
 final class EventPages {
     private static final int DEFAULT_PAGE = 100;
+    private static final PageToken TOKENS = PageToken.of("ListEvents");
 
     private EventPages() {}
 
     static ListEventsResponse page(EventLog log, ListEventsRequest request) {
         String filter = request.getFilter().strip();
         Predicate<Event> wanted = EventFilter.of(filter);
-        String token = PageToken.read(request.getPageToken(), filter);
+        String token = TOKENS.read(request.getPageToken(), filter);
         long seen = token.isEmpty() ? 0 : EventTokens.read(log, "page_token", token);
         int size = request.getPageSize() == 0 ? DEFAULT_PAGE : request.getPageSize();
         EventCursor cursor = new EventCursor(log, seen + 1);
@@ -29,7 +30,7 @@ final class EventPages {
             }
             if (page.getEventsCount() == size) {
                 return page.setNextPageToken(
-                                PageToken.write(EventTokens.write(log, lastShown), filter))
+                                TOKENS.write(EventTokens.write(log, lastShown), filter))
                         .setDropped(dropped)
                         .build();
             }

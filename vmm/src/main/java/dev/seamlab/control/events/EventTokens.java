@@ -48,4 +48,15 @@ final class EventTokens {
         }
         return position;
     }
+
+    /** The answer to a token whose next events have been overwritten. */
+    static Rejection expired(String field) {
+        return Rejection.of(
+                Code.OUT_OF_RANGE,
+                "TOKEN_EXPIRED",
+                field
+                        + ": what happened after it is not kept any more: begin again without a"
+                        + " token",
+                Map.of());
+    }
 }

@@ -27,6 +27,7 @@ import java.util.List;
 @RunOnVirtualThread
 public class FaultsGrpcService extends FaultsGrpc.FaultsImplBase {
     private static final int DEFAULT_PAGE = 100;
+    private static final PageToken TOKENS = PageToken.of("ListFaults");
 
     private final Calls calls;
     private final Vmm vmm;
@@ -90,7 +91,7 @@ public class FaultsGrpcService extends FaultsGrpc.FaultsImplBase {
     }
 
     private ListFaultsResponse list(ListFaultsRequest request) {
-        String after = PageToken.read(request.getPageToken(), "");
+        String after = TOKENS.read(request.getPageToken(), "");
         int size = request.getPageSize() == 0 ? DEFAULT_PAGE : request.getPageSize();
         List<Stored> found =
                 faults.all().stream()
@@ -100,7 +101,7 @@ public class FaultsGrpcService extends FaultsGrpc.FaultsImplBase {
         ListFaultsResponse.Builder response = ListFaultsResponse.newBuilder();
         found.stream().limit(size).forEach(stored -> response.addFaults(stored.toProto()));
         if (found.size() > size) {
-            response.setNextPageToken(PageToken.write(found.get(size - 1).name(), ""));
+            response.setNextPageToken(TOKENS.write(found.get(size - 1).name(), ""));
         }
         return response.build();
     }

@@ -19,6 +19,8 @@ import dev.seamlab.v1.ListTdmrsResponse;
 import dev.seamlab.v1.MemoryReport;
 import dev.seamlab.v1.ModuleInfo;
 import dev.seamlab.v1.SetCpuOnlineRequest;
+import dev.seamlab.v1.WatchHostRequest;
+import dev.seamlab.v1.WatchHostResponse;
 import io.grpc.stub.StreamObserver;
 import io.quarkus.grpc.GrpcService;
 import io.smallrye.common.annotation.RunOnVirtualThread;
@@ -29,10 +31,12 @@ import io.smallrye.common.annotation.RunOnVirtualThread;
 public class HostGrpcService extends HostGrpc.HostImplBase {
     private final Calls calls;
     private final HostLifecycle host;
+    private final HostWatches watches;
 
-    HostGrpcService(Calls calls, HostLifecycle host) {
+    HostGrpcService(Calls calls, HostLifecycle host, HostWatches watches) {
         this.calls = calls;
         this.host = host;
+        this.watches = watches;
     }
 
     @Override
@@ -78,5 +82,10 @@ public class HostGrpcService extends HostGrpc.HostImplBase {
     @Override
     public void listCpus(ListCpusRequest request, StreamObserver<ListCpusResponse> out) {
         calls.unary(request, out, r -> HardwareMapper.cpus(host.vmm().host()));
+    }
+
+    @Override
+    public void watchHost(WatchHostRequest request, StreamObserver<WatchHostResponse> out) {
+        calls.streaming(request, out, r -> watches.follow(r, out));
     }
 }

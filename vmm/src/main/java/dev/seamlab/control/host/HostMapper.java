@@ -12,6 +12,7 @@ import dev.seamlab.v1.BuiltInGuestProgram;
 import dev.seamlab.v1.HostAttribute;
 import dev.seamlab.v1.HostCpu;
 import dev.seamlab.v1.HostInfo;
+import dev.seamlab.v1.HostStatus;
 import dev.seamlab.v1.MemoryRange;
 import dev.seamlab.vmm.Finding;
 import dev.seamlab.vmm.HostMemory;
@@ -51,9 +52,7 @@ final class HostMapper {
                 .forEach((name, value) ->
                         proto.addAttributes(
                                 HostAttribute.newBuilder().setName(name).setValue(value)));
-        vmm.host().cpus().all().stream()
-                .filter(cpu -> !cpu.logical().isOnline())
-                .forEach(cpu -> proto.addOfflineCpus(cpu.index()));
+        proto.addAllOfflineCpus(offlineCpus(vmm));
         for (int node = 0; node < profile.nodes().size(); node++) {
             for (AddressRange range : profile.nodes().get(node).memory()) {
                 proto.addMemoryRanges(
@@ -72,6 +71,25 @@ final class HostMapper {
                             .putAllParameters(program.parameters()));
         }
         return proto.build();
+    }
+
+    /** What of the host is in use. */
+    static HostStatus status(Vmm vmm) {
+        HostMemory memory = vmm.memory();
+        return HostStatus.newBuilder()
+                .setKeyIds(MemoryMapper.keyIds(memory))
+                .setFreeBytes(memory.freeBytes())
+                .setPamt(MemoryMapper.pamt(vmm, memory))
+                .addAllOfflineCpus(offlineCpus(vmm))
+                .setTrustDomainCount(vmm.list().size())
+                .build();
+    }
+
+    private static List<Integer> offlineCpus(Vmm vmm) {
+        return vmm.host().cpus().all().stream()
+                .filter(cpu -> !cpu.logical().isOnline())
+                .map(cpu -> cpu.index())
+                .toList();
     }
 
     static HostCpu toProto(dev.seamlab.host.cpu.HostCpu cpu) {

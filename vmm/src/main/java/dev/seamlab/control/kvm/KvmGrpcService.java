@@ -6,6 +6,7 @@ import com.google.rpc.Code;
 import dev.seamlab.control.call.Calls;
 import dev.seamlab.control.call.ErrorMapper;
 import dev.seamlab.control.call.PageToken;
+import dev.seamlab.control.call.Places;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.vcpu.VcpuMapper;
 import dev.seamlab.guest.Workload;
@@ -55,10 +56,8 @@ import org.jspecify.annotations.Nullable;
 @GrpcService
 @RunOnVirtualThread
 public class KvmGrpcService extends KvmGrpc.KvmImplBase {
-    /** Virtual machines at once. */
-    static final int MAX = 64;
-
     private static final int DEFAULT_PAGE = 100;
+    private static final PageToken TOKENS = PageToken.of("ListVms");
 
     /** Room for more CPUID entries than there can be. */
     private static final int ENOUGH = 256;
@@ -66,11 +65,13 @@ public class KvmGrpcService extends KvmGrpc.KvmImplBase {
     private final Calls calls;
     private final Vmm vmm;
     private final ErrorMapper errors;
+    private final Places places;
 
-    KvmGrpcService(Calls calls, Vmm vmm, ErrorMapper errors) {
+    KvmGrpcService(Calls calls, Vmm vmm, ErrorMapper errors, Places places) {
         this.calls = calls;
         this.vmm = vmm;
         this.errors = errors;
+        this.places = places;
     }
 
     @Override
@@ -120,14 +121,19 @@ public class KvmGrpcService extends KvmGrpc.KvmImplBase {
         calls.unary(
                 request,
                 out,
-                r ->
-                        changed(
-                                find(r.getName())
-                                        .setMemoryRegion(
-                                                new Region(
-                                                        r.getMemoryRegion().getSlot(),
-                                                        r.getMemoryRegion().getGpa(),
-                                                        r.getMemoryRegion().getSizeBytes()))));
+                r -> {
+                    StepVm vm = find(r.getName());
+                    Region region =
+                            new Region(
+                                    r.getMemoryRegion().getSlot(),
+                                    r.getMemoryRegion().getGpa(),
+                                    r.getMemoryRegion().getSizeBytes());
+                    return changed(
+                            region.size() == 0
+                                    ? vm.setMemoryRegion(region)
+                                    : places.memory(
+                                            region.size(), () -> vm.setMemoryRegion(region)));
+                });
     }
 
     @Override
@@ -154,7 +160,12 @@ public class KvmGrpcService extends KvmGrpc.KvmImplBase {
     @Override
     public void createVcpu(CreateVcpuRequest request, StreamObserver<KvmVcpu> out) {
         calls.unary(
-                request, out, r -> VmMapper.vcpu(errors.granted(find(r.getName()).createVcpu())));
+                request,
+                out,
+                r -> {
+                    StepVm vm = find(r.getName());
+                    return VmMapper.vcpu(errors.granted(places.vcpu(vm::createVcpu)));
+                });
     }
 
     @Override
@@ -220,22 +231,16 @@ public class KvmGrpcService extends KvmGrpc.KvmImplBase {
     }
 
     private Vm create(CreateVmRequest request) {
-        if (vmm.stepwise().list().size() >= MAX) {
-            throw Rejection.exhausted(
-                    "TOO_MANY_VMS",
-                    "vms",
-                    MAX + " virtual machines are there: delete one and try again");
-        }
         String id =
                 request.getVmId().isEmpty()
                         ? String.format("vm-%08x", ThreadLocalRandom.current().nextInt())
                         : request.getVmId();
         boolean isTdx = request.getVm().getType() != Vm.Type.ORDINARY;
-        return changed(vmm.stepwise().create(id, isTdx));
+        return changed(places.vm(id, () -> vmm.stepwise().create(id, isTdx)));
     }
 
     private ListVmsResponse list(ListVmsRequest request) {
-        String after = PageToken.read(request.getPageToken(), "");
+        String after = TOKENS.read(request.getPageToken(), "");
         int size = request.getPageSize() == 0 ? DEFAULT_PAGE : request.getPageSize();
         List<StepVm> found =
                 vmm.stepwise().list().stream()
@@ -245,7 +250,7 @@ public class KvmGrpcService extends KvmGrpc.KvmImplBase {
         ListVmsResponse.Builder response = ListVmsResponse.newBuilder();
         found.stream().limit(size).forEach(vm -> response.addVms(VmMapper.toProto(vm.view())));
         if (found.size() > size) {
-            response.setNextPageToken(PageToken.write(found.get(size - 1).id(), ""));
+            response.setNextPageToken(TOKENS.write(found.get(size - 1).id(), ""));
         }
         return response.build();
     }

@@ -38,7 +38,7 @@ import java.util.function.BooleanSupplier;
 @RunOnVirtualThread
 public class MemoryGrpcService extends MemoryGrpc.MemoryImplBase {
     private static final int DEFAULT_PAGE = 1000;
-    private static final int HEX = 16;
+    private static final PageToken TOKENS = PageToken.of("ListMappings");
 
     private final Calls calls;
     private final Vmm vmm;
@@ -122,24 +122,13 @@ public class MemoryGrpcService extends MemoryGrpc.MemoryImplBase {
     private ListMappingsResponse mappings(ListMappingsRequest request) {
         String parent = request.getParent();
         int size = request.getPageSize() == 0 ? DEFAULT_PAGE : request.getPageSize();
-        long from = first(PageToken.read(request.getPageToken(), parent));
+        long from = TOKENS.readNumber(request.getPageToken(), parent).orElse(0);
         GuestRam.Mappings page =
                 errors.granted(vmm.ram().mappings(id(parent), from, size, hungUp()));
         ListMappingsResponse.Builder response = ListMappingsResponse.newBuilder();
         page.mappings().stream().map(GuestMemoryMapper::toProto).forEach(response::addMappings);
-        page.next()
-                .ifPresent(next ->
-                        response.setNextPageToken(PageToken.write(Long.toHexString(next), parent)));
+        page.next().ifPresent(next -> response.setNextPageToken(TOKENS.write(next, parent)));
         return response.build();
-    }
-
-    private static long first(String token) {
-        try {
-            return token.isEmpty() ? 0 : Long.parseLong(token, HEX);
-        } catch (NumberFormatException e) {
-            throw Rejection.invalid(
-                    "page_token", "is no token of this method: send next_page_token as it came");
-        }
     }
 
     private PageInfo page(GetPageInfoRequest request) {

@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.control.metrics;
 
-import dev.seamlab.machine.sched.WaitTimes;
 import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.vmm.Contention;
 import dev.seamlab.vmm.Vmm;
 import io.micrometer.core.instrument.FunctionCounter;
-import io.micrometer.core.instrument.FunctionTimer;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.Startup;
 import jakarta.inject.Singleton;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import java.util.function.ToLongFunction;
 
 /**
- * Contention on /q/metrics: waits for locks, BUSY by operand, repetitions, and what the pools
- * prepared. Read when somebody scrapes.
+ * Contention on /q/metrics: BUSY by operand, repetitions, and what the pools prepared. Read when
+ * somebody scrapes. {@link LockHistograms} has the waits for locks.
  */
 @Singleton
 @Startup
@@ -38,17 +34,12 @@ final class ContentionMetrics {
         Operand.TD_EPOCH
     };
 
-    private static final double[] SHARES = {0.5, 0.9, 0.99, 1};
-
     private final MeterRegistry registry;
     private final Vmm vmm;
 
     ContentionMetrics(MeterRegistry registry, Vmm vmm) {
         this.registry = registry;
         this.vmm = vmm;
-        lock("mmu", "read", Contention::mmuRead);
-        lock("mmu", "write", Contention::mmuWrite);
-        lock("pamt", "exclusive", Contention::pamt);
         for (Operand operand : CONTENDED) {
             count(
                     "seamlab.busy",
@@ -73,31 +64,6 @@ final class ContentionMetrics {
         unused("pool", Contention::poolUnused);
         unused("tables", Contention::tablesUnused);
         unused("leaves", Contention::leavesUnused);
-    }
-
-    private void lock(String lock, String mode, Function<Contention, WaitTimes.Snapshot> waits) {
-        FunctionTimer.builder(
-                        "seamlab.lock.wait",
-                        vmm,
-                        v -> waits.apply(v.contention()).waits(),
-                        v -> waits.apply(v.contention()).totalNanos(),
-                        TimeUnit.NANOSECONDS)
-                .description("Waits for a lock that was held")
-                .tag("lock", lock)
-                .tag("mode", mode)
-                .register(registry);
-        for (double share : SHARES) {
-            Gauge.builder(
-                            "seamlab.lock.wait.quantile",
-                            vmm,
-                            v -> waits.apply(v.contention()).atMost(share) / 1e9)
-                    .description("Waits not exceeded by a share of them, within a factor of two")
-                    .baseUnit("seconds")
-                    .tag("lock", lock)
-                    .tag("mode", mode)
-                    .tag("quantile", String.valueOf(share))
-                    .register(registry);
-        }
     }
 
     private void retries(String what, ToLongFunction<Contention> figure) {

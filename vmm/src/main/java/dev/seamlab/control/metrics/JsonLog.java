@@ -21,12 +21,12 @@ import org.jboss.logmanager.handlers.ConsoleHandler;
 
 /**
  * Log lines as JSON objects, one a line, where {@code seamlab.observe.json-log} asks for it: time,
- * level, logger, thread, message, what the thread works for ({@code operation}, {@code td}), and
- * the stack trace of an error. What is logged before the server is up is text.
+ * level, logger, thread, message, what the thread works for ({@code operation}, {@code td}, and
+ * where tracing is on {@code traceId}, {@code spanId}), and the stack trace of an error. What is
+ * logged before the server is up is text.
  */
 @Singleton
 final class JsonLog {
-    private final JsonFactory json = new JsonFactory();
 
     void begin(@Observes StartupEvent event, ObserveSettings settings) {
         if (settings.jsonLog()) {
@@ -34,7 +34,7 @@ final class JsonLog {
         }
     }
 
-    private void format(Handler[] handlers) {
+    private static void format(Handler[] handlers) {
         for (Handler handler : handlers) {
             if (handler instanceof ConsoleHandler console) {
                 console.setFormatter(new Lines());
@@ -45,7 +45,9 @@ final class JsonLog {
     }
 
     /** Writes one record. */
-    private final class Lines extends ExtFormatter {
+    static final class Lines extends ExtFormatter {
+        private final JsonFactory json = new JsonFactory();
+
         @Override
         public String format(ExtLogRecord record) {
             StringWriter line = new StringWriter();

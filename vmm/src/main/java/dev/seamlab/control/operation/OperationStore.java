@@ -11,7 +11,9 @@ import dev.seamlab.v1.Event;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.api.trace.Tracer;
+import io.opentelemetry.api.trace.TracerProvider;
 import io.opentelemetry.context.Context;
+import io.opentelemetry.context.Scope;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Duration;
@@ -28,6 +30,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 import org.jboss.logging.MDC;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +38,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * All long-running operations. Bounded: so many run at once, further ones are refused, and of those
  * that are done the last are remembered ({@link Limits}). While one runs, what its thread logs
- * carries its name and that of its trust domain ({@code operation}, {@code td}).
+ * carries its name and that of its trust domain ({@code operation}, {@code td}), and the ids of its
+ * trace where tracing is on.
  */
 @Singleton
 public final class OperationStore {
@@ -56,8 +60,19 @@ public final class OperationStore {
     private final AtomicLong serial = new AtomicLong();
 
     @Inject
-    OperationStore(ErrorMapper errors, EventLog events, Tracer tracer, Limits limits) {
-        this(errors, events, tracer, limits.runningOperations(), limits.keptOperations());
+    OperationStore(
+            ErrorMapper errors,
+            EventLog events,
+            Tracer tracer,
+            @ConfigProperty(name = "quarkus.otel.sdk.disabled") boolean traceless,
+            Limits limits) {
+        this(
+                errors,
+                events,
+                // Quarkus' own makes spans for nobody where it is off.
+                traceless ? TracerProvider.noop().get("seamlab") : tracer,
+                limits.runningOperations(),
+                limits.keptOperations());
     }
 
     OperationStore(
@@ -161,7 +176,6 @@ public final class OperationStore {
         return operation;
     }
 
-    @SuppressWarnings("CatchingUnchecked") // Whatever happens, the operation has to end.
     private void run(
             StoredOperation operation, Context caller, Function<StoredOperation, Message> work) {
         Span span =
@@ -172,6 +186,25 @@ public final class OperationStore {
                         .startSpan();
         MDC.put("operation", operation.name());
         MDC.put("td", operation.trustDomain());
+        try (Scope _ = belongingTo(span).makeCurrent()) {
+            settle(operation, work, span);
+        } finally {
+            span.end();
+            running.decrementAndGet();
+            active.remove(operation);
+            remember(operation);
+        }
+    }
+
+    /** What a thread does and logs in this context belongs to a span, where there is one. */
+    private static Context belongingTo(Span span) {
+        Context now = Context.current();
+        return span.getSpanContext().isValid() ? now.with(span) : now;
+    }
+
+    @SuppressWarnings("CatchingUnchecked") // Whatever happens, the operation has to end.
+    private void settle(
+            StoredOperation operation, Function<StoredOperation, Message> work, Span span) {
         LOG.debug("Begins");
         try {
             Message response = work.apply(operation);
@@ -182,11 +215,6 @@ public final class OperationStore {
             LOG.infof("%s failed: %s", operation.name(), error.getMessage());
             span.setStatus(StatusCode.ERROR, error.getMessage());
             operation.fail(error);
-        } finally {
-            span.end();
-            running.decrementAndGet();
-            active.remove(operation);
-            remember(operation);
         }
     }
 

@@ -37,6 +37,7 @@ public class OperationsGrpcService extends OperationsGrpc.OperationsImplBase {
 
     private static final int DEFAULT_PAGE = 100;
     private static final int LARGEST_PAGE = 1000;
+    private static final PageToken TOKENS = PageToken.of("ListOperations");
 
     private final Calls calls;
     private final OperationStore operations;
@@ -83,12 +84,12 @@ public class OperationsGrpcService extends OperationsGrpc.OperationsImplBase {
             throw Rejection.invalid("page_size", "must be 0 to " + LARGEST_PAGE);
         }
         int size = request.getPageSize() == 0 ? DEFAULT_PAGE : request.getPageSize();
-        String after = PageToken.read(request.getPageToken(), "");
+        String after = TOKENS.read(request.getPageToken(), "");
         List<StoredOperation> page = operations.after(after, size + 1);
         ListOperationsResponse.Builder response = ListOperationsResponse.newBuilder();
         page.stream().limit(size).forEach(each -> response.addOperations(each.toProto()));
         if (page.size() > size) {
-            response.setNextPageToken(PageToken.write(page.get(size - 1).name(), ""));
+            response.setNextPageToken(TOKENS.write(page.get(size - 1).name(), ""));
         }
         return response.build();
     }

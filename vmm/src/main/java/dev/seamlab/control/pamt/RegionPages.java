@@ -3,7 +3,6 @@ package dev.seamlab.control.pamt;
 
 import dev.seamlab.control.call.Filter;
 import dev.seamlab.control.call.PageToken;
-import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.call.TrustDomainName;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.v1.ListPamtRegionsRequest;
@@ -12,37 +11,29 @@ import dev.seamlab.v1.PamtCause;
 import dev.seamlab.vmm.PamtView;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalLong;
 import java.util.function.Predicate;
 
 /** Lists: which ranges, and where a page begins. A token holds an address, no position. */
 final class RegionPages {
     private static final int DEFAULT_PAGE = 1000;
-    private static final int HEX = 16;
+    private static final PageToken TOKENS = PageToken.of("ListPamtRegions");
 
     private RegionPages() {}
 
     static ListPamtRegionsResponse page(PamtView pamt, ListPamtRegionsRequest request) {
         String filter = request.getFilter().strip();
         Predicate<PamtView.Region> wanted = filter(filter);
-        String token = PageToken.read(request.getPageToken(), filter);
+        OptionalLong last = TOKENS.readNumber(request.getPageToken(), filter);
+        long first = last.isPresent() ? last.getAsLong() + Addresses.RANGE_SIZE : 0;
         int size = request.getPageSize() == 0 ? DEFAULT_PAGE : request.getPageSize();
-        List<PamtView.Region> found = pamt.regions(first(token), size + 1, wanted);
+        List<PamtView.Region> found = pamt.regions(first, size + 1, wanted);
         ListPamtRegionsResponse.Builder page = ListPamtRegionsResponse.newBuilder();
         found.stream().limit(size).map(PamtMapper::toProto).forEach(page::addRegions);
         if (found.size() > size) {
-            String last = Long.toHexString(found.get(size - 1).baseHpa());
-            page.setNextPageToken(PageToken.write(last, filter));
+            page.setNextPageToken(TOKENS.write(found.get(size - 1).baseHpa(), filter));
         }
         return page.build();
-    }
-
-    private static long first(String token) {
-        try {
-            return token.isEmpty() ? 0 : Long.parseLong(token, HEX) + Addresses.RANGE_SIZE;
-        } catch (NumberFormatException e) {
-            throw Rejection.invalid(
-                    "page_token", "is no token of this method: send next_page_token as it came");
-        }
     }
 
     private static Predicate<PamtView.Region> filter(String filter) {

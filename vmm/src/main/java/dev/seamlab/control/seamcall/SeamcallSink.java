@@ -3,7 +3,7 @@ package dev.seamlab.control.seamcall;
 
 import dev.seamlab.machine.Registers;
 
-/** Told of every SEAMCALL of a machine, on the CPU's own thread: neither blocks nor allocates. */
+/** Told of every SEAMCALL of a machine, on the CPU's own thread: must not block. */
 interface SeamcallSink {
     /**
      * A call is over.

@@ -8,30 +8,31 @@ import dev.seamlab.machine.Seam;
 import dev.seamlab.machine.sched.Waits;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Where the SEAMCALLs of one machine can be watched. It sits between CPU and module only while
- * somebody watches; otherwise there is nothing there that could cost.
+ * Where the SEAMCALLs of one machine can be watched and measured. It sits between CPU and module
+ * only while somebody does; otherwise there is nothing there that could cost.
  */
 final class SeamcallTap {
     private static final SeamcallSink[] NOBODY = {};
 
     private final Machine machine;
     private volatile SeamcallSink[] watching = NOBODY; // written under this
+    private volatile @Nullable LeafTimes times; // written under this
+    private boolean placed; // guarded by this
     private volatile boolean ended;
 
     SeamcallTap(Machine machine) {
         this.machine = machine;
     }
 
-    /** Tells a sink from now on. */
+    /** Tells a sink of each call that begins from now on. */
     synchronized void add(SeamcallSink sink) {
         List<SeamcallSink> more = new ArrayList<>(List.of(watching));
         more.add(sink);
         watching = more.toArray(NOBODY);
-        if (more.size() == 1) {
-            machine.observe(Observer::new);
-        }
+        place();
     }
 
     /** Tells a sink no more. */
@@ -39,8 +40,25 @@ final class SeamcallTap {
         List<SeamcallSink> fewer = new ArrayList<>(List.of(watching));
         fewer.remove(sink);
         watching = fewer.toArray(NOBODY);
-        if (fewer.isEmpty()) {
-            machine.observe(null);
+        place();
+    }
+
+    /** Measures each call that begins from now on. */
+    synchronized void measure(LeafTimes measured) {
+        times = measured;
+        place();
+    }
+
+    /** Whether anything stands between CPU and module. */
+    synchronized boolean isPlaced() {
+        return placed;
+    }
+
+    private void place() {
+        boolean wanted = times != null || watching.length > 0;
+        if (wanted != placed) {
+            machine.observe(wanted ? Observer::new : null);
+            placed = wanted;
         }
     }
 
@@ -71,12 +89,20 @@ final class SeamcallTap {
 
         @Override
         public long call(LogicalCpu cpu, Registers regs) {
+            SeamcallSink[] sinks = watching;
+            LeafTimes measured = times;
             Registers in = inputs[cpu.index()];
-            in.copyFrom(regs);
+            long rax = regs.rax();
+            if (sinks.length > 0) {
+                in.copyFrom(regs);
+            }
             long began = Waits.nanoTime();
             long status = module.call(cpu, regs);
             long ended = Waits.nanoTime();
-            for (SeamcallSink sink : watching) {
+            if (measured != null) {
+                measured.took(cpu.index(), rax, ended - began);
+            }
+            for (SeamcallSink sink : sinks) {
                 sink.offer(cpu.index(), in, regs, began, ended);
             }
             return status;

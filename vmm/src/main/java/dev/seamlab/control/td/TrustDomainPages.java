@@ -12,6 +12,7 @@ import java.util.function.BiPredicate;
 /** Lists: which trust domains, in which order, and where a page begins. */
 final class TrustDomainPages {
     private static final int DEFAULT_PAGE = 100;
+    private static final PageToken TOKENS = PageToken.of("ListTrustDomains");
 
     private TrustDomainPages() {}
 
@@ -22,7 +23,7 @@ final class TrustDomainPages {
             TrustDomainMapper mapper) {
         String filter = request.getFilter().strip();
         BiPredicate<TrustDomain, Notes> wanted = TrustDomainFilter.of(filter);
-        String after = PageToken.read(request.getPageToken(), filter);
+        String after = TOKENS.read(request.getPageToken(), filter);
         int size = request.getPageSize() == 0 ? DEFAULT_PAGE : request.getPageSize();
         List<TrustDomain> found =
                 all.stream()
@@ -34,7 +35,7 @@ final class TrustDomainPages {
         ListTrustDomainsResponse.Builder response = ListTrustDomainsResponse.newBuilder();
         found.stream().limit(size).forEach(td -> response.addTrustDomains(mapper.toProto(td)));
         if (found.size() > size) {
-            response.setNextPageToken(PageToken.write(found.get(size - 1).id(), filter));
+            response.setNextPageToken(TOKENS.write(found.get(size - 1).id(), filter));
         }
         return response.build();
     }

@@ -6,13 +6,16 @@ import com.google.protobuf.Empty;
 import com.google.protobuf.Message;
 import dev.seamlab.control.call.Calls;
 import dev.seamlab.control.call.ErrorMapper;
+import dev.seamlab.control.call.Places;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.call.TrustDomainName;
+import dev.seamlab.control.events.EventLog;
 import dev.seamlab.control.operation.OperationStore;
 import dev.seamlab.control.operation.RequestIds;
 import dev.seamlab.control.operation.StoredOperation;
 import dev.seamlab.v1.CreateTrustDomainRequest;
 import dev.seamlab.v1.DeleteTrustDomainRequest;
+import dev.seamlab.v1.Event;
 import dev.seamlab.v1.Firmware;
 import dev.seamlab.v1.GetTrustDomainRequest;
 import dev.seamlab.v1.InjectNmiRequest;
@@ -62,6 +65,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     private final RequestIds requestIds;
     private final Watches watches;
     private final FaultTotals faults;
+    private final EventLog events;
 
     TrustDomainsGrpcService(
             Calls calls,
@@ -73,7 +77,8 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
             OperationStore operations,
             RequestIds requestIds,
             Watches watches,
-            FaultTotals faults) {
+            FaultTotals faults,
+            EventLog events) {
         this.calls = calls;
         this.vmm = vmm;
         this.errors = errors;
@@ -84,12 +89,12 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
         this.requestIds = requestIds;
         this.watches = watches;
         this.faults = faults;
+        this.events = events;
     }
 
     @Override
     public void createTrustDomain(CreateTrustDomainRequest request, StreamObserver<Operation> out) {
-        calls.unary(
-                request, out, r -> requestIds.once(r.getRequestId(), r, () -> create(r)).toProto());
+        calls.unary(request, out, r -> requestIds.once(id(r), r, () -> create(r)).toProto());
     }
 
     @Override
@@ -175,8 +180,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
 
     @Override
     public void deleteTrustDomain(DeleteTrustDomainRequest request, StreamObserver<Operation> out) {
-        calls.unary(
-                request, out, r -> requestIds.once(r.getRequestId(), r, () -> delete(r)).toProto());
+        calls.unary(request, out, r -> requestIds.once(id(r), r, () -> delete(r)).toProto());
     }
 
     @Override
@@ -188,7 +192,16 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     @Override
     public void watchTrustDomains(
             WatchTrustDomainsRequest request, StreamObserver<WatchTrustDomainsResponse> out) {
-        calls.streaming(request, out, r -> watches.all(out));
+        calls.streaming(request, out, r -> watches.all(r.getResumeToken(), out));
+    }
+
+    /** A request that only validates uses no id up: what it checked is sent with it next. */
+    private static String id(CreateTrustDomainRequest request) {
+        return request.getValidateOnly() ? "" : request.getRequestId();
+    }
+
+    private static String id(DeleteTrustDomainRequest request) {
+        return request.getValidateOnly() ? "" : request.getRequestId();
     }
 
     private StoredOperation create(CreateTrustDomainRequest request) {
@@ -244,19 +257,24 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
 
     private TrustDomain update(UpdateTrustDomainRequest request) {
         TrustDomain wanted = request.getTrustDomain();
+        if (wanted.getName().isEmpty()) {
+            throw Rejection.invalid("trust_domain.name", "is needed: it says which to update");
+        }
         dev.seamlab.vmm.TrustDomain td = find(wanted.getName());
         Birth birth = births.of(td.id());
         // One update at a time, or a second one could pass the same etag.
         synchronized (birth) {
             checkEtag(wanted.getEtag(), wanted.getName(), birth, td.snapshot());
             Notes notes = TrustDomainUpdate.apply(birth.notes(), wanted, request.getUpdateMask());
-            TrustDomain changed = notes.into(mapper.toProto(td).toBuilder()).build();
-            calls.checkResult(changed, "trust_domain");
             if (request.getValidateOnly()) {
-                return changed;
+                return notes.into(mapper.toProto(td).toBuilder()).build();
             }
             birth.setNotes(notes);
             td.touch();
+            events.append(
+                    Event.Type.TRUST_DOMAIN_UPDATED,
+                    wanted.getName(),
+                    td.id() + " has another display name or labels");
         }
         return mapper.toProto(td);
     }

@@ -6,6 +6,7 @@ import dev.seamlab.control.call.Limits;
 import dev.seamlab.control.call.Outlet;
 import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.call.TrustDomainName;
+import dev.seamlab.control.events.EventLog;
 import dev.seamlab.v1.WaitTrustDomainRequest;
 import dev.seamlab.v1.WaitTrustDomainResponse;
 import dev.seamlab.v1.WatchTrustDomainResponse;
@@ -21,9 +22,6 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import jakarta.inject.Singleton;
 import java.time.Duration;
-import java.util.HashMap;
-import java.util.Iterator;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -43,12 +41,20 @@ final class Watches {
     private final Vmm vmm;
     private final Births births;
     private final TrustDomainMapper mapper;
+    private final EventLog log;
     private final Drain drain;
     private final int max;
     private final AtomicInteger open = new AtomicInteger();
 
-    Watches(Vmm vmm, Births births, TrustDomainMapper mapper, Drain drain, Limits limits) {
+    Watches(
+            Vmm vmm,
+            Births births,
+            TrustDomainMapper mapper,
+            EventLog log,
+            Drain drain,
+            Limits limits) {
         this.vmm = vmm;
+        this.log = log;
         this.births = births;
         this.mapper = mapper;
         this.drain = drain;
@@ -120,9 +126,6 @@ final class Watches {
                 .setResumeToken(TrustDomainMapper.version(birth, snapshot));
     }
 
-    /** What a client of {@link #all} has been told of one trust domain. */
-    private record Told(TrustDomain td, Birth birth, TdSnapshot snapshot) {}
-
     /**
      * Waits until a trust domain is where the caller wants it, FAILED, or gone. Ends early, with
      * what is true then, where the caller goes away or the server does.
@@ -158,38 +161,20 @@ final class Watches {
     }
 
     /** Follows all trust domains until the client is gone. */
-    void all(StreamObserver<WatchTrustDomainsResponse> out) {
+    void all(String resumeToken, StreamObserver<WatchTrustDomainsResponse> out) {
         Outlet<WatchTrustDomainsResponse> outlet = enter(out);
         try {
-            Map<String, Told> told = new HashMap<>();
+            Feed feed = new Feed(vmm, births, mapper, log, outlet);
+            if (!resumeToken.isEmpty()) {
+                feed.resume(log.position("resume_token", resumeToken));
+            }
             while (outlet.isOpen()) {
-                Map<String, TrustDomain> present = new HashMap<>();
-                vmm.list().forEach(td -> present.put(td.id(), td));
-                tellGone(told, present, outlet);
-                tellChanged(told, present, outlet);
+                feed.look();
                 outlet.rest(PACE);
             }
             outlet.complete();
         } finally {
             open.decrementAndGet();
-        }
-    }
-
-    private void tellGone(
-            Map<String, Told> told,
-            Map<String, TrustDomain> present,
-            Outlet<WatchTrustDomainsResponse> outlet) {
-        for (Iterator<Told> each = told.values().iterator(); each.hasNext(); ) {
-            Told old = each.next();
-            if (!isSame(present.get(old.td().id()), old.td()) && outlet.awaitRoom()) {
-                each.remove();
-                outlet.send(
-                        WatchTrustDomainsResponse.newBuilder()
-                                .setTrustDomain(
-                                        mapper.toProto(old.td(), old.snapshot(), old.birth()))
-                                .setDeleted(true)
-                                .build());
-            }
         }
     }
 
@@ -202,25 +187,6 @@ final class Watches {
     @SuppressWarnings("ReferenceEquality") // Identity is the question.
     private static boolean isSame(@Nullable TrustDomain one, TrustDomain other) {
         return one == other;
-    }
-
-    private void tellChanged(
-            Map<String, Told> told,
-            Map<String, TrustDomain> present,
-            Outlet<WatchTrustDomainsResponse> outlet) {
-        for (TrustDomain td : present.values()) {
-            Told before = told.get(td.id());
-            TdSnapshot now = td.snapshot();
-            if ((before == null || before.snapshot().revision() != now.revision())
-                    && outlet.awaitRoom()) {
-                Birth birth = before == null ? births.of(td.id()) : before.birth();
-                told.put(td.id(), new Told(td, birth, now));
-                outlet.send(
-                        WatchTrustDomainsResponse.newBuilder()
-                                .setTrustDomain(mapper.toProto(td, now, birth))
-                                .build());
-            }
-        }
     }
 
     private void count() {

@@ -4,7 +4,6 @@ package dev.seamlab.control.vcpu;
 import dev.seamlab.control.call.Calls;
 import dev.seamlab.control.call.ErrorMapper;
 import dev.seamlab.control.call.PageToken;
-import dev.seamlab.control.call.Rejection;
 import dev.seamlab.control.call.TrustDomainName;
 import dev.seamlab.v1.ExecuteGuestProgramRequest;
 import dev.seamlab.v1.ExecuteGuestProgramResponse;
@@ -22,12 +21,14 @@ import io.grpc.stub.StreamObserver;
 import io.quarkus.grpc.GrpcService;
 import io.smallrye.common.annotation.RunOnVirtualThread;
 import java.util.List;
+import java.util.OptionalLong;
 
 /** vCPUs, over gRPC. */
 @GrpcService
 @RunOnVirtualThread
 public class VcpusGrpcService extends VcpusGrpc.VcpusImplBase {
     private static final int DEFAULT_PAGE = 100;
+    private static final PageToken TOKENS = PageToken.of("ListVcpus");
 
     private final Calls calls;
     private final Vmm vmm;
@@ -72,7 +73,7 @@ public class VcpusGrpcService extends VcpusGrpc.VcpusImplBase {
     private ListVcpusResponse list(ListVcpusRequest request) {
         String id = TrustDomainName.id(request.getParent());
         List<VcpuSnapshot> all = errors.granted(vmm.vcpus(id));
-        int from = next(PageToken.read(request.getPageToken(), request.getParent()));
+        int from = next(TOKENS.readNumber(request.getPageToken(), request.getParent()), all.size());
         int size = request.getPageSize() == 0 ? DEFAULT_PAGE : request.getPageSize();
         int to = Math.min(all.size(), from + size);
         ListVcpusResponse.Builder response = ListVcpusResponse.newBuilder();
@@ -80,19 +81,13 @@ public class VcpusGrpcService extends VcpusGrpc.VcpusImplBase {
             response.addVcpus(VcpuMapper.toProto(id, all.get(i)));
         }
         if (to < all.size()) {
-            response.setNextPageToken(
-                    PageToken.write(Integer.toString(to - 1), request.getParent()));
+            response.setNextPageToken(TOKENS.write(to - 1L, request.getParent()));
         }
         return response.build();
     }
 
-    private static int next(String last) {
-        try {
-            return last.isEmpty() ? 0 : Integer.parseInt(last) + 1;
-        } catch (NumberFormatException e) {
-            throw Rejection.invalid(
-                    "page_token", "is no token of this method: send next_page_token as it came");
-        }
+    private static int next(OptionalLong last, int count) {
+        return last.isEmpty() ? 0 : (int) Math.min(count, last.getAsLong() + 1);
     }
 
     private RunVcpuResponse run(RunVcpuRequest request) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.vmm.step;
 
+import dev.seamlab.guest.GuestMemory.Range;
 import dev.seamlab.guest.GuestProgram;
 import dev.seamlab.guest.Op;
 import dev.seamlab.guest.Workload;
@@ -14,7 +15,9 @@ import dev.seamlab.vmm.step.StepVmView.Progress;
 import dev.seamlab.vmm.step.StepVmView.Region;
 import dev.seamlab.vmm.step.StepVmView.State;
 import dev.seamlab.vmm.step.StepVmView.VcpuView;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -24,7 +27,18 @@ import org.jspecify.annotations.Nullable;
  */
 final class OrdinaryStepVm extends StepVm {
     private final OrdinaryVm vm;
-    private final List<OrdinaryVm.Vcpu> vcpus = new ArrayList<>(); // guarded by this
+    private final List<Seat> vcpus = new ArrayList<>(); // guarded by this
+
+    /** A vCPU, and what its guest has still to touch. */
+    private static final class Seat extends StepVm.Seat {
+        final OrdinaryVm.Vcpu vcpu;
+        final Deque<Range> left = new ArrayDeque<>();
+        boolean bound;
+
+        Seat(OrdinaryVm.Vcpu vcpu) {
+            this.vcpu = vcpu;
+        }
+    }
 
     OrdinaryStepVm(String id, OrdinaryVm vm) {
         super(id);
@@ -78,7 +92,7 @@ final class OrdinaryStepVm extends StepVm {
                 if (vcpu == null) {
                     return failed("KVM_CREATE_VCPU", Errno.EINVAL);
                 }
-                vcpus.add(vcpu);
+                vcpus.add(new Seat(vcpu));
                 return Outcome.done(new VcpuView(id(), vcpus.size() - 1, true, -1));
             }
         });
@@ -86,71 +100,77 @@ final class OrdinaryStepVm extends StepVm {
 
     @Override
     public Outcome<Progress> preFault(int index, @Gpa long gpa, long size, Signal signal) {
+        return inside(() -> on(index, seat(index), seat -> preFault(seat, gpa, size, signal)));
+    }
+
+    private Outcome<Progress> preFault(Seat seat, @Gpa long gpa, long size, Signal signal) {
         String ioctl = "KVM_PRE_FAULT_MEMORY";
-        return inside(() -> {
-            OrdinaryVm.Vcpu vcpu = vcpu(index);
-            if (vcpu == null) {
-                return noVcpu(index);
-            }
-            if (!Addresses.isAligned(gpa | size, Addresses.PAGE_SIZE)
-                    || gpa < 0
-                    || gpa + size < gpa) {
-                return failed(ioctl, Errno.EINVAL);
-            }
-            long at = gpa;
-            while (at < gpa + size && !isClosed()) {
-                int result = touch(vcpu, at);
-                if (result != Errno.OK) {
-                    return at > gpa
-                            ? Outcome.done(new Progress(at, gpa + size - at))
-                            : failed(ioctl, result == Errno.EFAULT ? Errno.ENOENT : result);
-                }
+        if (!Addresses.isAligned(gpa | size, Addresses.PAGE_SIZE) || gpa < 0 || gpa + size < gpa) {
+            return failed(ioctl, Errno.EINVAL);
+        }
+        long end = gpa + size;
+        long at = gpa;
+        int result = Errno.OK;
+        while (at < end && result == Errno.OK) {
+            result = mustLeave(signal) ? Errno.EINTR : seat.vcpu.touch(at);
+            if (result == Errno.OK) {
                 at += Addresses.PAGE_SIZE;
             }
-            return Outcome.done(new Progress(at, gpa + size - at));
-        });
+        }
+        return at > gpa
+                ? Outcome.done(new Progress(at, end - at))
+                : failed(ioctl, result == Errno.EFAULT ? Errno.ENOENT : result);
     }
 
     @Override
     public Outcome<VcpuExit> run(int index, @Nullable Workload piece, Signal signal) {
-        return inside(() -> {
-            OrdinaryVm.Vcpu vcpu = vcpu(index);
-            if (vcpu == null) {
-                return noVcpu(index);
-            }
-            if (!(piece instanceof GuestProgram program)
-                    || !program.ops().stream().allMatch(Op.Touch.class::isInstance)) {
-                return failed("KVM_RUN", Errno.EINVAL);
-            }
-            for (Op op : program.ops()) {
-                if (op instanceof Op.Touch(var range, var _, var _)) {
-                    for (long at = range.start(); at < range.end(); at += Addresses.PAGE_SIZE) {
-                        if (isClosed()) {
-                            return Outcome.done(new VcpuExit.Interrupted());
-                        }
-                        int result = touch(vcpu, at);
-                        if (result == Errno.EFAULT) {
-                            return Outcome.done(new VcpuExit.MemoryFault(at, false));
-                        }
-                        if (result != Errno.OK) {
-                            return Outcome.done(
-                                    new VcpuExit.Failed(Errno.name(result), "the fault failed"));
-                        }
-                    }
+        return inside(() -> on(index, seat(index), seat -> run(seat, piece, signal)));
+    }
+
+    private Outcome<VcpuExit> run(Seat seat, @Nullable Workload piece, Signal signal) {
+        if ((piece != null && !load(seat, piece)) || !seat.bound) {
+            return failed("KVM_RUN", Errno.EINVAL);
+        }
+        while (!seat.left.isEmpty()) {
+            Range range = seat.left.remove();
+            for (long at = range.start(); at < range.end(); at += Addresses.PAGE_SIZE) {
+                int result = mustLeave(signal) ? Errno.EINTR : seat.vcpu.touch(at);
+                if (result != Errno.OK) {
+                    seat.left.addFirst(new Range(at, range.end())); // the next KVM_RUN tries again
+                    return Outcome.done(
+                            switch (result) {
+                                case Errno.EINTR -> new VcpuExit.Interrupted();
+                                case Errno.EFAULT -> new VcpuExit.MemoryFault(at, false);
+                                default ->
+                                        new VcpuExit.Failed(Errno.name(result), "the fault failed");
+                            });
                 }
             }
-            return Outcome.done(new VcpuExit.Halted());
-        });
-    }
-
-    /** A vCPU is for one thread at a time. */
-    private static int touch(OrdinaryVm.Vcpu vcpu, @Gpa long gpa) {
-        synchronized (vcpu) {
-            return vcpu.touch(gpa);
         }
+        return Outcome.done(new VcpuExit.Halted());
     }
 
-    private synchronized OrdinaryVm.@Nullable Vcpu vcpu(int index) {
+    /** Gives the guest something to do, if it can. */
+    private static boolean load(Seat seat, Workload piece) {
+        if (!(piece instanceof GuestProgram program)
+                || !program.ops().stream().allMatch(Op.Touch.class::isInstance)) {
+            return false;
+        }
+        seat.left.clear();
+        for (Op op : program.ops()) {
+            if (op instanceof Op.Touch(var range, var _, var _)) {
+                seat.left.add(range);
+            }
+        }
+        seat.bound = true;
+        return true;
+    }
+
+    private boolean mustLeave(Signal signal) {
+        return isClosed() || signal.isPending();
+    }
+
+    private synchronized @Nullable Seat seat(int index) {
         return index < vcpus.size() ? vcpus.get(index) : null;
     }
 

@@ -16,6 +16,11 @@ public final class Signal {
         }
     }
 
+    /** Whether it was sent, for those who look instead of being kicked. */
+    synchronized boolean isPending() {
+        return pending;
+    }
+
     /** From now on, and at once where it was sent before, it gets somebody out. */
     synchronized void kicks(Runnable somebody) {
         kick = somebody;

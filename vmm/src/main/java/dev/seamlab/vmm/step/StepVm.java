@@ -15,7 +15,10 @@ import dev.seamlab.vmm.step.StepVmView.TdxCapabilities;
 import dev.seamlab.vmm.step.StepVmView.VcpuView;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -135,13 +138,39 @@ public abstract sealed class StepVm permits TdxStepVm, OrdinaryStepVm {
         destroy();
     }
 
+    /** A vCPU, and what stands between two of its KVM_RUNs: of whoever is on it. */
+    abstract static class Seat {
+        final AtomicBoolean busy = new AtomicBoolean();
+    }
+
+    /**
+     * One call at a time on a vCPU: where the kernel would let the second one wait for the vCPU's
+     * mutex, it is refused.
+     *
+     * @param seat null where there is no such vCPU
+     */
+    <S extends Seat, T> Outcome<T> on(int index, @Nullable S seat, Function<S, Outcome<T>> call) {
+        if (seat == null) {
+            return noVcpu(index);
+        }
+        if (!seat.busy.compareAndSet(false, true)) {
+            return Outcome.refused(new Refusal.StepVcpuBusy(id, index));
+        }
+        try {
+            return call.apply(seat);
+        } finally {
+            seat.busy.set(false);
+        }
+    }
+
     static <T> Outcome<T> failed(String ioctl, int errno) {
         return failed(ioctl, Errno.name(errno), 0, Map.of());
     }
 
     static <T> Outcome<T> failed(
             String ioctl, String errno, long hwError, Map<String, String> more) {
-        return Outcome.refused(new Refusal.IoctlFailed(ioctl, errno, hwError, more));
+        return Outcome.refused(
+                new Refusal.IoctlFailed(ioctl, errno, hwError, more, Optional.empty()));
     }
 
     private static <T> Outcome<T> notForOrdinary(String ioctl) {

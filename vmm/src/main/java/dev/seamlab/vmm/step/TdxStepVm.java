@@ -15,6 +15,7 @@ import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.kvm.KvmTdx;
 import dev.seamlab.kvm.KvmVcpu;
 import dev.seamlab.kvm.MemRegion;
+import dev.seamlab.kvm.ModuleAnswer;
 import dev.seamlab.kvm.PreFault;
 import dev.seamlab.kvm.TdxCmd;
 import dev.seamlab.kvm.TdxStep;
@@ -33,9 +34,11 @@ import dev.seamlab.vmm.step.StepVmView.VcpuView;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** KVM_X86_TDX_VM. */
@@ -48,10 +51,8 @@ final class TdxStepVm extends StepVm {
     /** A page that the guest has for operands: the first one that was added. */
     private volatile long scratch;
 
-    /** A vCPU, and what stands between two of its KVM_RUNs. */
-    private static final class Seat {
+    private static final class Seat extends StepVm.Seat {
         final KvmVcpu vcpu;
-        final AtomicBoolean busy = new AtomicBoolean();
         boolean conversionPending; // of who made it busy
         boolean bound; // likewise
 
@@ -96,7 +97,7 @@ final class TdxStepVm extends StepVm {
 
     @Override
     public Outcome<TdxCapabilities> capabilities(int room) {
-        return inside(() -> {
+        return ioctl(() -> {
             Capabilities out = new Capabilities(room);
             TdxCmd cmd = TdxCmd.of(TdxStep.CAPABILITIES, out);
             int result = vm.memoryEncryptOp(cmd);
@@ -119,7 +120,7 @@ final class TdxStepVm extends StepVm {
     @Override
     public Outcome<StepVm> setMemoryRegion(Region region) {
         String ioctl = "KVM_SET_USER_MEMORY_REGION2";
-        return inside(() -> {
+        return ioctl(() -> {
             synchronized (files) {
                 if (region.size() == 0) {
                     int result = vm.setUserMemoryRegion(UserMemoryRegion.delete(region.slot()));
@@ -160,13 +161,13 @@ final class TdxStepVm extends StepVm {
 
     @Override
     public Outcome<StepVm> setMemoryAttributes(@Gpa long gpa, long size, boolean isPrivate) {
-        return inside(() ->
+        return ioctl(() ->
                 done("KVM_SET_MEMORY_ATTRIBUTES", vm.setMemoryAttributes(gpa, size, isPrivate)));
     }
 
     @Override
     public Outcome<StepVm> initVm(TdxInit init) {
-        return inside(() -> {
+        return ioctl(() -> {
             if (init.maxVcpus() > 0) {
                 int result = vm.limitVcpus(init.maxVcpus());
                 if (result != Errno.OK) {
@@ -196,7 +197,7 @@ final class TdxStepVm extends StepVm {
 
     @Override
     public Outcome<VcpuView> createVcpu() {
-        return inside(() -> {
+        return ioctl(() -> {
             synchronized (this) {
                 boolean built = vm.hkid() == 0 || vm.isFinalised() || vm.isDead();
                 KvmVcpu vcpu = vm.createVcpu();
@@ -211,7 +212,7 @@ final class TdxStepVm extends StepVm {
 
     @Override
     public Outcome<VcpuView> initVcpu(int index, long initialRcx) {
-        return inside(() -> {
+        return ioctl(() -> {
             Seat seat = seat(index);
             if (seat == null) {
                 return noVcpu(index);
@@ -272,7 +273,7 @@ final class TdxStepVm extends StepVm {
 
     @Override
     public Outcome<StepVm> finalizeVm() {
-        return inside(() -> {
+        return ioctl(() -> {
             TdxCmd cmd = TdxCmd.of(TdxStep.FINALIZE_VM, null);
             return done("KVM_TDX_FINALIZE_VM", vm.memoryEncryptOp(cmd), cmd);
         });
@@ -280,7 +281,7 @@ final class TdxStepVm extends StepVm {
 
     @Override
     public Outcome<List<Cpuid>> cpuid(int index, int room) {
-        return inside(() -> {
+        return ioctl(() -> {
             Seat seat = seat(index);
             if (seat == null) {
                 return noVcpu(index);
@@ -301,7 +302,7 @@ final class TdxStepVm extends StepVm {
 
     @Override
     public Outcome<StepVm> terminate() {
-        return inside(() -> {
+        return ioctl(() -> {
             int result = vm.terminate();
             terminated |= result == Errno.OK;
             return done("KVM_TDX_TERMINATE_VM", result);
@@ -356,32 +357,48 @@ final class TdxStepVm extends StepVm {
         return new ProgramRunner(piece.compile(memory, index, vcpus.size()), memory, index);
     }
 
-    private interface OnVcpu<T> {
-        Outcome<T> call(Seat seat);
+    /** One call at a time on a vCPU; closing and the signal get it out. */
+    private <T> Outcome<T> withVcpu(int index, Signal signal, Function<Seat, Outcome<T>> call) {
+        return ioctl(() -> on(index, seat(index), seat -> withSignal(seat, signal, call)));
     }
 
-    /** One call at a time on a vCPU; closing and the signal get it out. */
-    private <T> Outcome<T> withVcpu(int index, Signal signal, OnVcpu<T> call) {
+    private <T> Outcome<T> withSignal(Seat seat, Signal signal, Function<Seat, Outcome<T>> call) {
+        try {
+            // First taken back, then sent again by whoever wants it out: no request is lost.
+            seat.vcpu.allowRun();
+            signal.kicks(seat.vcpu::requestExit);
+            if (isClosed()) {
+                seat.vcpu.requestExit();
+            }
+            return call.apply(seat);
+        } finally {
+            signal.kicksNobody();
+        }
+    }
+
+    /**
+     * A call that cannot be overtaken by closing. Where it fails it tells what the module answered
+     * meanwhile; that is this call's doing, or that of one at the same time.
+     */
+    @SuppressWarnings("ReferenceEquality") // The same answer twice is two answers.
+    private <T> Outcome<T> ioctl(Supplier<Outcome<T>> call) {
         return inside(() -> {
-            Seat seat = seat(index);
-            if (seat == null) {
-                return noVcpu(index);
-            }
-            if (!seat.busy.compareAndSet(false, true)) {
-                return Outcome.refused(new Refusal.VcpuDriven("vms/" + id(), index));
-            }
-            try {
-                // First taken back, then sent again by whoever wants it out: no request is lost.
-                seat.vcpu.allowRun();
-                signal.kicks(seat.vcpu::requestExit);
-                if (isClosed()) {
-                    seat.vcpu.requestExit();
-                }
-                return call.call(seat);
-            } finally {
-                signal.kicksNobody();
-                seat.busy.set(false);
-            }
+            ModuleAnswer before = vm.lastAnswer();
+            Outcome<T> outcome = call.get();
+            ModuleAnswer after = vm.lastAnswer();
+            return after != null
+                            && after != before
+                            && outcome instanceof Outcome.Refused<T>(Refusal.IoctlFailed failed)
+                    ? Outcome.refused(
+                            new Refusal.IoctlFailed(
+                                    failed.ioctl(),
+                                    failed.errno(),
+                                    failed.hwError(),
+                                    failed.more(),
+                                    Optional.of(
+                                            new Refusal.IoctlFailed.Answer(
+                                                    after.leaf().abiName(), after.status()))))
+                    : outcome;
         });
     }
 

@@ -9,10 +9,13 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.Code;
 import com.google.rpc.ErrorInfo;
 import dev.seamlab.control.call.Rejection;
+import dev.seamlab.control.contract.Api;
+import dev.seamlab.control.contract.Rpc;
 import dev.seamlab.control.host.BadSettingException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,6 +52,31 @@ class AccessTest {
 
     private String file(String text) throws IOException {
         return Files.writeString(folder.resolve("tokens"), text).toString();
+    }
+
+    @Test
+    void admit_toAnyMethodWithTooLowARole_isDeniedAndSaysWhichItTakes() {
+        Map<Role, String> tokens =
+                Map.of(Role.VIEWER, VIEWER, Role.OPERATOR, OPERATOR, Role.LAB, LAB);
+        for (Rpc rpc : Api.all()) {
+            String method = rpc.method().getFullMethodName();
+            Role needed = MethodRoles.needed(method);
+            tokens.forEach((role, token) -> {
+                if (role.covers(needed)) {
+                    assertThat(access.admit(method, "Bearer " + token).role()).isEqualTo(role);
+                } else {
+                    com.google.rpc.Status denied =
+                            catchThrowableOfType(
+                                            Rejection.class,
+                                            () -> access.admit(method, "Bearer " + token))
+                                    .status();
+                    assertThat(denied.getCode())
+                            .as(method)
+                            .isEqualTo(Code.PERMISSION_DENIED.getNumber());
+                    assertThat(denied.getMessage()).contains(method, needed.text());
+                }
+            });
+        }
     }
 
     @ParameterizedTest

@@ -3,11 +3,7 @@ package dev.seamlab.control.access;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.google.longrunning.OperationsGrpc;
-import com.tngtech.archunit.core.domain.JavaClass;
-import com.tngtech.archunit.core.importer.ClassFileImporter;
-import io.grpc.MethodDescriptor;
-import io.grpc.ServiceDescriptor;
+import dev.seamlab.control.contract.Api;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -16,39 +12,21 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class MethodRolesTest {
-    /** Every method of every service that our protos define, found in the stubs themselves. */
-    private static Set<String> allMethods() throws ReflectiveOperationException {
-        Set<String> methods = new TreeSet<>();
-        for (JavaClass type : new ClassFileImporter().importPackages("dev.seamlab.v1")) {
-            String name = type.getSimpleName();
-            if (type.isTopLevelClass() && name.endsWith("Grpc") && !name.startsWith("Mutiny")) {
-                ServiceDescriptor service =
-                        (ServiceDescriptor)
-                                Class.forName(type.getName())
-                                        .getMethod("getServiceDescriptor")
-                                        .invoke(null);
-                add(service, methods);
-            }
-        }
-        add(OperationsGrpc.getServiceDescriptor(), methods);
-        return methods;
-    }
-
-    private static void add(ServiceDescriptor service, Set<String> methods) {
-        for (MethodDescriptor<?, ?> method : service.getMethods()) {
-            methods.add(method.getFullMethodName());
-        }
+    private static Set<String> allMethods() {
+        return Api.all().stream()
+                .map(rpc -> rpc.method().getFullMethodName())
+                .collect(Collectors.toCollection(TreeSet::new));
     }
 
     @Test
-    void everyMethodOfEveryService_hasARow() throws ReflectiveOperationException {
+    void everyMethodOfEveryService_hasARow() {
         Set<String> methods = allMethods();
         assertThat(methods).hasSizeGreaterThan(70).contains("seamlab.v1.Host/GetHost");
         assertThat(MethodRoles.rows().keySet()).containsAll(methods);
     }
 
     @Test
-    void everyRowOfOurServices_isAMethodThatExists() throws ReflectiveOperationException {
+    void everyRowOfOurServices_isAMethodThatExists() {
         Set<String> ours =
                 MethodRoles.rows().keySet().stream()
                         .filter(method ->
@@ -58,7 +36,7 @@ class MethodRolesTest {
     }
 
     @Test
-    void whatLooks_needsAViewer_andNothingElseDoes() throws ReflectiveOperationException {
+    void whatLooks_needsAViewer_andNothingElseDoes() {
         Set<String> looks =
                 allMethods().stream()
                         .filter(method ->

@@ -25,6 +25,7 @@ import dev.seamlab.vmm.tdvf.TdvfImage;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -124,10 +125,15 @@ class ErrorMapperTest {
                         "GUEST_FAILED",
                         ErrorInfo.class),
                 Arguments.of(
-                        new Refusal.VmDead("a", TdAction.TERMINATE),
+                        new Refusal.VmDead("a", "TERMINATE"),
                         Code.FAILED_PRECONDITION,
                         "VM_DEAD",
                         PreconditionFailure.class),
+                Arguments.of(
+                        new Refusal.StepVcpuBusy("a", 0),
+                        Code.ABORTED,
+                        "VCPU_BUSY",
+                        RetryInfo.class),
                 Arguments.of(
                         new Refusal.VcpuDriven("a", 0),
                         Code.ABORTED,
@@ -151,7 +157,8 @@ class ErrorMapperTest {
                         "INVALID_REQUEST",
                         BadRequest.class),
                 Arguments.of(
-                        new Refusal.IoctlFailed("KVM_TDX_INIT_VM", "EINVAL", 0, Map.of()),
+                        new Refusal.IoctlFailed(
+                                "KVM_TDX_INIT_VM", "EINVAL", 0, Map.of(), Optional.empty()),
                         Code.INVALID_ARGUMENT,
                         "EINVAL",
                         ErrorInfo.class),

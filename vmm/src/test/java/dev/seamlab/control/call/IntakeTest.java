@@ -4,7 +4,11 @@ package dev.seamlab.control.call;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.longrunning.OperationsGrpc;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
+import dev.seamlab.control.contract.Api;
+import dev.seamlab.control.contract.Rpc;
 import dev.seamlab.v1.HostGrpc;
 import dev.seamlab.v1.TrustDomainsGrpc;
 import io.grpc.Attributes;
@@ -74,6 +78,26 @@ class IntakeTest {
         assertThat(offer(TrustDomainsGrpc.getWatchTrustDomainMethod()).closed.getCode())
                 .isEqualTo(Status.Code.UNAVAILABLE);
         assertThat(offer(OperationsGrpc.getGetOperationMethod()).closed).isNull();
+    }
+
+    @Test
+    void onTheWayOut_everyMethodIsRefusedWithATimeToTryAgain_butTheWatchingOfOperations()
+            throws InvalidProtocolBufferException {
+        drain.begin();
+        for (Rpc rpc : Api.all()) {
+            Call<Object> call = offer(rpc.method());
+            if (rpc.name().startsWith("Operations/")) {
+                assertThat(call.closed).as(rpc.name()).isNull();
+                answering.getLast().onComplete();
+                continue;
+            }
+            assertThat(call.closed.getCode()).as(rpc.name()).isEqualTo(Status.Code.UNAVAILABLE);
+            com.google.rpc.Status status =
+                    StatusProto.fromStatusAndTrailers(call.closed, call.trailers);
+            assertThat(status.getDetails(0).unpack(ErrorInfo.class).getReason())
+                    .isEqualTo("SHUTTING_DOWN");
+            assertThat(status.getDetails(1).is(RetryInfo.class)).isTrue();
+        }
     }
 
     private Call<Object> offer(MethodDescriptor<?, ?> method) {

@@ -4,6 +4,8 @@ package dev.seamlab.control.kvm;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import com.google.rpc.QuotaFailure;
+import com.google.rpc.RetryInfo;
 import dev.seamlab.control.Grpc;
 import dev.seamlab.v1.CpuidEntry;
 import dev.seamlab.v1.CreateFaultRequest;
@@ -184,6 +186,80 @@ class KvmServiceTest {
     }
 
     @Test
+    void initVcpu_thatTheModuleRefuses_hasNoHwErrorButSaysWhatTheKernelLogs() {
+        String vm = create("vp", Vm.Type.TDX);
+        var _ = init(vm);
+        var _ = vcpu(vm);
+        FaultsGrpc.FaultsBlockingStub faults = FaultsGrpc.newBlockingStub(grpc.channel());
+        Fault fault =
+                faults.createFault(
+                        CreateFaultRequest.newBuilder()
+                                .setFault(
+                                        Fault.newBuilder()
+                                                .setLeaf("TDH.VP.CREATE")
+                                                .setStatus("PAGE_NOT_FREE")
+                                                .setNth(1))
+                                .build());
+        StatusRuntimeException e =
+                refused("EIO", Status.Code.FAILED_PRECONDITION, () -> initVcpu(vm));
+        assertThat(Grpc.info(e).getMetadataMap())
+                .containsEntry("leaf", "TDH.VP.CREATE")
+                .containsKey("status_word")
+                .doesNotContainKey("hw_error");
+        assertThat(get(vm).getState()).isEqualTo(Vm.State.DEAD);
+        refused(
+                "EIO",
+                Status.Code.FAILED_PRECONDITION,
+                () -> kvm().terminateVm(TerminateVmRequest.newBuilder().setName(vm).build()));
+        var _ =
+                faults.deleteFault(
+                        DeleteFaultRequest.newBuilder().setName(fault.getName()).build());
+    }
+
+    @Test
+    void ordinaryVm_whoseCallerLeaves_comesBack_andItsGuestGoesOnWhereItWas() {
+        String vm = create("leaving", Vm.Type.ORDINARY);
+        region(vm, 0, 0, 1 << 20);
+        var _ = vcpu(vm);
+        refused("EINVAL", Status.Code.INVALID_ARGUMENT, () -> run(vm, "")); // nothing to go on with
+        VcpuExit outside = run(vm, "touch 0x0..0x200000");
+        assertThat(outside.getReason()).isEqualTo(Reason.MEMORY_FAULT);
+        assertThat(outside.getGpa()).isEqualTo(1 << 20);
+        region(vm, 1, 1 << 20, 1L << 40);
+        assertThat(run(vm, "").getReason()).isEqualTo(Reason.HALTED);
+        // Far more than there is memory: only the deadline ends it early.
+        assertThat(
+                        Grpc.code(() ->
+                                KvmGrpc.newBlockingStub(grpc.channel())
+                                        .withDeadlineAfter(20, TimeUnit.MILLISECONDS)
+                                        .preFaultVcpuMemory(
+                                                PreFaultVcpuMemoryRequest.newBuilder()
+                                                        .setName(vm)
+                                                        .setSizeBytes(1L << 39)
+                                                        .build())))
+                .isEqualTo(Status.Code.DEADLINE_EXCEEDED);
+        org.awaitility.Awaitility.await().until(() -> !isBusy(vm));
+    }
+
+    @Test
+    void vms_beyondTheLimit_areRefusedEarlyWithAQuotaFailure() {
+        int limit = 64;
+        for (int i = 0; i < limit; i++) {
+            var _ = create("many-" + i, i % 2 == 0 ? Vm.Type.ORDINARY : Vm.Type.TDX);
+        }
+        StatusRuntimeException e =
+                refused(
+                        "TOO_MANY_VMS",
+                        Status.Code.RESOURCE_EXHAUSTED,
+                        () -> create("one-more", Vm.Type.TDX));
+        assertThat(Grpc.detail(e, QuotaFailure.class).getViolations(0).getSubject())
+                .isEqualTo("vms");
+        assertThat(Grpc.detail(e, RetryInfo.class).hasRetryDelay()).isTrue();
+        delete("vms/many-7");
+        assertThat(create("one-more", Vm.Type.TDX)).isEqualTo("vms/one-more");
+    }
+
+    @Test
     void capabilities_areWhatTheModuleOffers_ifThereIsRoom() {
         String vm = create("caps", Vm.Type.TDX);
         TdxCapabilities all =
@@ -271,7 +347,7 @@ class KvmServiceTest {
             try {
                 return run(vm, text);
             } catch (StatusRuntimeException e) {
-                assertThat(Grpc.reason(e)).isEqualTo("VCPU_DRIVEN_BY_CLIENT");
+                assertThat(Grpc.reason(e)).isEqualTo("VCPU_BUSY");
             }
         }
     }
@@ -287,7 +363,7 @@ class KvmServiceTest {
                                             .build());
             return false;
         } catch (StatusRuntimeException e) {
-            return Grpc.reason(e).equals("VCPU_DRIVEN_BY_CLIENT");
+            return Grpc.reason(e).equals("VCPU_BUSY");
         }
     }
 

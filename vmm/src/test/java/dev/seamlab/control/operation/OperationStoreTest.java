@@ -127,12 +127,21 @@ class OperationStoreTest {
 
     @Test
     void pageToken_ofAnotherQueryOrNobody_isRefused() {
-        String token = PageToken.write("td-7", "state=RUNNING");
-        assertThat(PageToken.read(token, "state=RUNNING")).isEqualTo("td-7");
-        assertThat(PageToken.read("", "anything")).isEmpty();
-        assertThatThrownBy(() -> PageToken.read(token, "")).isInstanceOf(Rejection.class);
-        assertThatThrownBy(() -> PageToken.read("%%%", "")).isInstanceOf(Rejection.class);
-        assertThatThrownBy(() -> PageToken.read("AAAA", "")).isInstanceOf(Rejection.class);
+        PageToken tokens = PageToken.of("ListTrustDomains");
+        String token = tokens.write("td-7", "state=RUNNING");
+        assertThat(tokens.read(token, "state=RUNNING")).isEqualTo("td-7");
+        assertThat(tokens.read("", "anything")).isEmpty();
+        assertThatThrownBy(() -> tokens.read(token, "")).isInstanceOf(Rejection.class);
+        assertThatThrownBy(() -> tokens.read("%%%", "")).isInstanceOf(Rejection.class);
+        assertThatThrownBy(() -> tokens.read("AAAA", "")).isInstanceOf(Rejection.class);
+        PageToken others = PageToken.of("ListVms");
+        assertThatThrownBy(() -> others.read(token, "state=RUNNING")).isInstanceOf(Rejection.class);
+        assertThat(tokens.readNumber(tokens.write(7, "q"), "q")).hasValue(7);
+        assertThat(tokens.readNumber("", "q")).isEmpty();
+        String negative = tokens.write("-7", "q");
+        assertThatThrownBy(() -> tokens.readNumber(negative, "q")).isInstanceOf(Rejection.class);
+        assertThatThrownBy(() -> tokens.readNumber(token, "state=RUNNING"))
+                .isInstanceOf(Rejection.class);
     }
 
     @Test

@@ -60,9 +60,7 @@ class TerminateTest {
         assertThat(grpc.report().getKeyIds().getFree()).isEqualTo(free);
         grpc.expectAudit();
         assertThat(Grpc.code(() -> start(td.getName()))).isEqualTo(Status.Code.FAILED_PRECONDITION);
-        StatusRuntimeException again = Grpc.refused(() -> terminate(td.getName()));
-        assertThat(again.getStatus().getCode()).isEqualTo(Status.Code.FAILED_PRECONDITION);
-        assertThat(Grpc.reason(again)).isEqualTo("VM_DEAD");
+        assertThat(terminate(td.getName()).getState()).isEqualTo(State.STOPPED); // once more
     }
 
     @Test
@@ -76,12 +74,36 @@ class TerminateTest {
     }
 
     @Test
-    void terminate_afterAKill_isRefusedAsTheIoctlIs() {
+    void terminate_afterAKill_releasesTheKeyId() {
+        int free = grpc.report().getKeyIds().getFree();
         String name = grpc.create("killed", 1, "idle").getName();
         var _ =
                 grpc.tds()
                         .killTrustDomain(KillTrustDomainRequest.newBuilder().setName(name).build());
-        assertThat(Grpc.reason(Grpc.refused(() -> terminate(name)))).isEqualTo("VM_DEAD");
+        assertThat(grpc.report().getKeyIds().getFree()).isEqualTo(free - 1);
+        assertThat(terminate(name).getKeyId()).isZero();
+        assertThat(grpc.report().getKeyIds().getFree()).isEqualTo(free);
+    }
+
+    @Test
+    void terminate_ofWhatKvmGaveUp_isRefusedAsTheIoctlIs() {
+        String name = grpc.create("bugged", 1, "accept 0x1000000..0x1001000 4k; halt").getName();
+        String fault =
+                faults().createFault(
+                                CreateFaultRequest.newBuilder()
+                                        .setFault(
+                                                Fault.newBuilder()
+                                                        .setLeaf("TDH.MEM.PAGE.AUG")
+                                                        .setStatus("PAGE_NOT_FREE")
+                                                        .setNth(1))
+                                        .build())
+                        .getName();
+        var _ = start(name);
+        Awaitility.await().until(() -> get(name).getState() == State.FAILED);
+        StatusRuntimeException refused = Grpc.refused(() -> terminate(name));
+        assertThat(refused.getStatus().getCode()).isEqualTo(Status.Code.FAILED_PRECONDITION);
+        assertThat(Grpc.reason(refused)).isEqualTo("VM_DEAD");
+        var _ = faults().deleteFault(DeleteFaultRequest.newBuilder().setName(fault).build());
     }
 
     @Test
