@@ -50,6 +50,15 @@ final class RequestValidator {
      * @throws Rejection INVALID_ARGUMENT that names each bad field and how to mend it
      */
     void check(Message request) {
+        check(request, "");
+    }
+
+    /**
+     * As the other, for what a request leads to.
+     *
+     * @param at field of the request that the checked message stands for
+     */
+    void check(Message request, String at) {
         ValidationResult result;
         try {
             result = validator.validate(request);
@@ -63,7 +72,7 @@ final class RequestValidator {
             for (Violation violation : result.toProto().getViolationsList()) {
                 violations.add(
                         BadRequest.FieldViolation.newBuilder()
-                                .setField(path(violation.getField()))
+                                .setField(path(at, violation.getField()))
                                 .setDescription(describe(violation))
                                 .build());
             }
@@ -82,8 +91,8 @@ final class RequestValidator {
         return violation.getMessage();
     }
 
-    private static String path(FieldPath path) {
-        StringBuilder text = new StringBuilder();
+    private static String path(String at, FieldPath path) {
+        StringBuilder text = new StringBuilder(at);
         for (FieldPathElement element : path.getElementsList()) {
             text.append(text.isEmpty() ? "" : ".").append(element.getFieldName());
             if (element.hasIndex()) {

@@ -100,7 +100,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     @Override
     public void listTrustDomains(
             ListTrustDomainsRequest request, StreamObserver<ListTrustDomainsResponse> out) {
-        calls.unary(request, out, r -> TrustDomainPages.page(vmm.list(), r, mapper));
+        calls.unary(request, out, r -> TrustDomainPages.page(vmm.list(), r, births, mapper));
     }
 
     @Override
@@ -250,8 +250,10 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
         synchronized (birth) {
             checkEtag(wanted.getEtag(), wanted.getName(), birth, td.snapshot());
             Notes notes = TrustDomainUpdate.apply(birth.notes(), wanted, request.getUpdateMask());
+            TrustDomain changed = notes.into(mapper.toProto(td).toBuilder()).build();
+            calls.checkResult(changed, "trust_domain");
             if (request.getValidateOnly()) {
-                return notes.into(mapper.toProto(td).toBuilder()).build();
+                return changed;
             }
             birth.setNotes(notes);
             td.touch();
