@@ -14,7 +14,9 @@ import dev.seamlab.seam.core.InterruptModel;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -245,7 +247,13 @@ class DisturbanceSweepTest {
     /** A life that nobody disturbs: what it did, and what its TD had. */
     private record Smooth(long entries, long looks, WholeLife.Memory memory) {}
 
+    private static final Map<Variant, Smooth> SMOOTH = new ConcurrentHashMap<>();
+
     private static Smooth smooth(Variant variant) {
+        return SMOOTH.computeIfAbsent(variant, DisturbanceSweepTest::undisturbed);
+    }
+
+    private static Smooth undisturbed(Variant variant) {
         long[] looks = new long[1];
         KvmRig rig =
                 new KvmRig(

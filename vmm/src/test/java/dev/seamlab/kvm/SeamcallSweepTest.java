@@ -124,8 +124,11 @@ class SeamcallSweepTest {
         }
         where += ", in fact " + leaf[0] + " of " + step[0] + ": " + life;
         if (leaf[0] == Leaf.PHYMEM_PAMT_ADD && variant.hasR13()) {
-            // Said to be backed, used without backing, and refused by the module in the end.
-            assertThat(life.reachedItsEnd() && rig.audit().isEmpty()).as(where).isFalse();
+            // Said to be backed and not counted: the module refuses the page, or in the end the
+            // pair
+            // is asked for while a page of the range is still in use.
+            boolean quiet = rig.log.stream().noneMatch(line -> line.contains("PAMT.REMOVE"));
+            assertThat(life.reachedItsEnd() && quiet && rig.audit().isEmpty()).as(where).isFalse();
             rig.abandon();
             return false;
         }

@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
@@ -24,7 +25,7 @@ import java.util.stream.Stream;
  * a life they take, and what must be true of host and books after any life.
  *
  * <p>{@code -Dsweep=all} takes every point; otherwise each host takes some, and other ones than its
- * neighbours, so that together they take about all.
+ * neighbours.
  */
 final class Sweeps {
     private static final boolean ALL = "all".equals(System.getProperty("sweep"));
@@ -35,7 +36,7 @@ final class Sweeps {
     private static final int LONG_ROW = 32;
 
     /** Of how many points a host takes one, where not all are wanted. */
-    private static final int ONE_IN = 16;
+    private static final int ONE_IN = 24;
 
     /**
      * A host with some variants.
@@ -72,8 +73,14 @@ final class Sweeps {
     /** The nth SEAMCALL of a life, and what it was in the life that nobody disturbed. */
     record Point(long nth, String step, Leaf leaf) {}
 
+    private static final Map<Variant, List<Point>> POINTS = new ConcurrentHashMap<>();
+
     /** All calls of an undisturbed life in their order. */
     static List<Point> points(Variant variant) {
+        return POINTS.computeIfAbsent(variant, Sweeps::listen);
+    }
+
+    private static List<Point> listen(Variant variant) {
         List<Point> points = new ArrayList<>();
         KvmRig rig = new KvmRig(variant.policy(), InterruptModel.NEVER);
         WholeLife life = new WholeLife(rig);
@@ -137,7 +144,7 @@ final class Sweeps {
             return points;
         }
         List<T> some = new ArrayList<>();
-        for (int i = variant.number() * 2 % ONE_IN; i < points.size(); i += ONE_IN) {
+        for (int i = variant.number() * (ONE_IN / 8) % ONE_IN; i < points.size(); i += ONE_IN) {
             some.add(points.get(i));
         }
         return some;
