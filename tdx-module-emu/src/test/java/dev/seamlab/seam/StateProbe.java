@@ -12,6 +12,7 @@ import dev.seamlab.seam.pamt.PamtPage;
 import dev.seamlab.seam.pamt.PamtPair;
 import dev.seamlab.seam.sept.SeptEntry;
 import dev.seamlab.seam.sept.SeptTable;
+import dev.seamlab.seam.td.TdConfig;
 import dev.seamlab.seam.td.Tdcs;
 import dev.seamlab.seam.td.Tdr;
 import dev.seamlab.seam.td.Tdvps;
@@ -45,7 +46,10 @@ public final class StateProbe {
         return state;
     }
 
-    /** A number that differs when anything in the window does. */
+    /**
+     * A number that differs when anything in the window does, and is the same where the same calls
+     * led to it. Left out is what no two runs share: the time of MNG.INIT and VP.INIT.
+     */
     public long digest() {
         Hash hash = new Hash();
         hash.add(state.sysState().ordinal());
@@ -53,6 +57,9 @@ public final class StateProbe {
         for (int hkid = state.keys().first(); hkid <= state.keys().last(); hkid++) {
             hash.add(state.keys().state(hkid).ordinal());
             hash.add(state.keys().pendingWriteBack(hkid));
+        }
+        for (int p = 0; p < state.profile().packages(); p++) {
+            hash.add(state.writeBack(p).isInterrupted() ? 1 : 0);
         }
         PamtInspector pamt = new PamtInspector(state.pamt());
         boolean wholeRange = false;
@@ -230,10 +237,32 @@ public final class StateProbe {
         hash.add(tdcs.epoch().epoch());
         hash.add(tdcs.epoch().running(0));
         hash.add(tdcs.epoch().running(1));
-        hash.add(System.identityHashCode(tdcs.config()));
+        addConfig(hash, tdcs.config());
         hash.add(Arrays.hashCode(tdcs.mrtd()));
+        for (int i = 0; i < Tdcs.RTMRS; i++) {
+            hash.add(Arrays.hashCode(tdcs.rtmr(i)));
+        }
         hash.add(tdcs.controls().hpLockTimeout());
+        hash.add(tdcs.controls().tdCtls());
+        hash.add(tdcs.controls().notifyEnables());
         addTable(hash, tdcs.septRoot());
+    }
+
+    /** By value, so that two worlds in which the same happened have the same digest. */
+    private static void addConfig(Hash hash, TdConfig config) {
+        hash.add(config.attributes());
+        hash.add(config.xfam());
+        hash.add(config.maxVcpus());
+        hash.add(config.numL2Vms());
+        hash.add(config.eptpControls());
+        hash.add(config.configFlags());
+        hash.add(config.tscFrequency());
+        hash.add(config.virtualMaxPa());
+        hash.add(Arrays.hashCode(config.mrConfigId()));
+        hash.add(Arrays.hashCode(config.mrOwner()));
+        hash.add(Arrays.hashCode(config.mrOwnerConfig()));
+        hash.add(Arrays.hashCode(config.cpuid()));
+        hash.add(config.archCapabilities());
     }
 
     private static void addTable(Hash hash, SeptTable table) {

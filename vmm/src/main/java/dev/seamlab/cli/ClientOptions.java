@@ -102,10 +102,15 @@ final class ClientOptions {
 
     /** An operation that nobody waits for: its name, or all of it for programs. */
     void printOperation(Operation operation) {
+        answer(operation, operation.getName());
+    }
+
+    /** An answer: whole for programs, a line for people. */
+    void answer(MessageOrBuilder message, String line) {
         if (forPrograms()) {
-            print(operation);
+            print(message);
         } else {
-            out().println(operation.getName());
+            out().println(line);
             out().flush();
         }
     }

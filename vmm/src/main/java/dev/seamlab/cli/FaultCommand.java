@@ -213,12 +213,7 @@ final class FaultCommand implements Callable<Integer> {
                                                 .setFaultId(id)
                                                 .setFault(fault())
                                                 .build());
-                if (options.forPrograms()) {
-                    options.print(fault);
-                } else {
-                    options.out().println(fault.getName());
-                    options.out().flush();
-                }
+                options.answer(fault, fault.getName());
             }
             return ExitCodes.OK;
         }

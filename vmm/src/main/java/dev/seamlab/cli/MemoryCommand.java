@@ -122,11 +122,7 @@ final class MemoryCommand implements Callable<Integer> {
                                                 .setSizeBytes(range.size)
                                                 .setAttribute(attribute.proto)
                                                 .build());
-                if (options.forPrograms()) {
-                    options.print(answer);
-                } else {
-                    say(options, answer.getRemovedPages() + " private mappings removed");
-                }
+                options.answer(answer, answer.getRemovedPages() + " private mappings removed");
                 return ExitCodes.OK;
             }
         }
@@ -152,11 +148,7 @@ final class MemoryCommand implements Callable<Integer> {
                                                 .setGpa(range.gpa)
                                                 .setSizeBytes(range.size)
                                                 .build());
-                if (options.forPrograms()) {
-                    options.print(answer);
-                } else {
-                    say(options, Sizes.show(answer.getMappedBytes()) + " mapped");
-                }
+                options.answer(answer, Sizes.show(answer.getMappedBytes()) + " mapped");
                 return answer.getMappedBytes() == range.size ? ExitCodes.OK : ExitCodes.EXHAUSTED;
             }
         }
@@ -182,11 +174,7 @@ final class MemoryCommand implements Callable<Integer> {
                                                 .setGpa(range.gpa)
                                                 .setSizeBytes(range.size)
                                                 .build());
-                if (options.forPrograms()) {
-                    options.print(answer);
-                } else {
-                    say(options, answer.getFreedPages() + " pages went back to the host");
-                }
+                options.answer(answer, answer.getFreedPages() + " pages went back to the host");
                 return ExitCodes.OK;
             }
         }
@@ -398,19 +386,10 @@ final class MemoryCommand implements Callable<Integer> {
                                                 .setGpa(gpa)
                                                 .setData(ByteString.copyFrom(data))
                                                 .build());
-                if (options.forPrograms()) {
-                    options.print(answer);
-                } else {
-                    say(options, data.length + " bytes written");
-                }
+                options.answer(answer, data.length + " bytes written");
                 return ExitCodes.OK;
             }
         }
-    }
-
-    private static void say(ClientOptions options, String line) {
-        options.out().println(line);
-        options.out().flush();
     }
 
     private static String word(MemoryAttribute attribute) {

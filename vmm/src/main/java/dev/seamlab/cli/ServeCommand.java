@@ -59,11 +59,11 @@ final class ServeCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         security.check(address);
+        host.bringUp();
         listen("--grpc-port", grpcPort, Server.GRPC_HOST, Server.GRPC_PORT);
         listen("--http-port", httpPort, Server.HTTP_HOST, Server.HTTP_PORT);
         security.apply(httpPort);
         observation.apply();
-        host.bringUp();
         return Server.run(Serving.class);
     }
 

@@ -4,6 +4,7 @@ package dev.seamlab.cli;
 import com.google.longrunning.Operation;
 import com.google.protobuf.Empty;
 import dev.seamlab.v1.DeleteTrustDomainRequest;
+import dev.seamlab.v1.KillTrustDomainRequest;
 import dev.seamlab.v1.PauseTrustDomainRequest;
 import dev.seamlab.v1.ResumeTrustDomainRequest;
 import dev.seamlab.v1.StartTrustDomainRequest;
@@ -79,6 +80,16 @@ final class TdActions {
         }
     }
 
+    /** {@code seamlab td kill}. */
+    @Command(name = "kill", description = "Ends a trust domain at once, whatever its guest does.")
+    static final class Kill extends Action {
+        @Override
+        TrustDomain act(Client client, String name) {
+            return client.trustDomains()
+                    .killTrustDomain(KillTrustDomainRequest.newBuilder().setName(name).build());
+        }
+    }
+
     /** {@code seamlab td terminate}. */
     @Command(
             name = "terminate",
@@ -113,10 +124,7 @@ final class TdActions {
         @Option(names = "--allow-missing", description = "Succeed where there is none.")
         private boolean allowMissing;
 
-        @Option(
-                names = "--no-wait",
-                description = "Print the operation and do not wait until it is done.")
-        private boolean noWait;
+        @Mixin private WaitOption wait;
 
         @Override
         public Integer call() {
@@ -132,7 +140,7 @@ final class TdActions {
                                                 .setEtag(etag)
                                                 .setAllowMissing(allowMissing)
                                                 .build());
-                if (noWait) {
+                if (!wait.isWanted()) {
                     options.printOperation(operation);
                     return ExitCodes.OK;
                 }

@@ -19,8 +19,11 @@ import picocli.CommandLine.Spec;
             TdActions.Pause.class,
             TdActions.Resume.class,
             TdActions.Stop.class,
+            TdActions.Kill.class,
             TdActions.Terminate.class,
             TdActions.Delete.class,
+            TdUpdateCommand.class,
+            TdWaitCommand.class,
             TdWatchCommand.class,
             TdTopCommand.class
         })

@@ -8,6 +8,7 @@ import dev.seamlab.v1.Firmware;
 import dev.seamlab.v1.GuestProgram;
 import dev.seamlab.v1.TrustDomain;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
@@ -78,13 +79,22 @@ final class TdCreateCommand implements Callable<Integer> {
             description = "Map private memory at 2M where the guest accepts it so.")
     private boolean largePages;
 
+    @Option(
+            names = "--label",
+            paramLabel = "KEY=VALUE",
+            description = "A label to find it by; may be repeated.")
+    private Map<String, String> labels = Map.of();
+
+    @Option(
+            names = "--display-name",
+            paramLabel = "TEXT",
+            description = "A name for people; the default is none.")
+    private String displayName = "";
+
     @Option(names = "--start", description = "Start it once it is ready.")
     private boolean start;
 
-    @Option(
-            names = "--no-wait",
-            description = "Print the operation and do not wait until it is done.")
-    private boolean noWait;
+    @Mixin private WaitOption wait;
 
     @Option(names = "--validate-only", description = "Check the request and build nothing.")
     private boolean validateOnly;
@@ -96,6 +106,8 @@ final class TdCreateCommand implements Callable<Integer> {
                         .setMemoryBytes(memory)
                         .setVcpuCount(vcpus)
                         .setLargePages(largePages)
+                        .setDisplayName(displayName)
+                        .putAllLabels(labels)
                         .setGuestProgram(GuestProgram.newBuilder().setText(program()));
         if (firmware != null) {
             wanted.setFirmware(
@@ -115,7 +127,7 @@ final class TdCreateCommand implements Callable<Integer> {
                                             .setValidateOnly(validateOnly)
                                             .setStart(start)
                                             .build());
-            if (noWait) {
+            if (!wait.isWanted()) {
                 options.printOperation(operation);
                 return ExitCodes.OK;
             }

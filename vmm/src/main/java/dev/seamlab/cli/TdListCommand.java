@@ -15,11 +15,19 @@ import picocli.CommandLine.Option;
 @Command(
         name = "list",
         description = "Lists trust domains.",
-        footer = {"", "Example:", "  seamlab td list --filter state=RUNNING"})
+        footer = {
+            "",
+            "Examples:",
+            "  seamlab td list --filter state=RUNNING",
+            "  seamlab td list --filter 'labels.team=kvm AND vcpu_count>=4' -o wide"
+        })
 final class TdListCommand implements Callable<Integer> {
     @Mixin private ClientOptions options;
 
-    @Option(names = "--filter", paramLabel = "FILTER", description = "state=NAME.")
+    @Option(
+            names = "--filter",
+            paramLabel = "FILTER",
+            description = "Terms joined by AND: state, vcpu_count, memory_bytes, labels.KEY.")
     private String filter = "";
 
     @Override

@@ -6,7 +6,9 @@ import dev.seamlab.v1.Progress;
 import dev.seamlab.v1.TrustDomain;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** Trust domains for people. */
 final class TdPrinter {
@@ -27,6 +29,7 @@ final class TdPrinter {
                     wide("FAULTS", td -> Long.toString(td.getProgress().getPrivateFaults())),
                     wide("EXITS", td -> Long.toString(td.getProgress().getTdExits())),
                     wide("KEYID", td -> Integer.toString(td.getKeyId())),
+                    wide("LABELS", TdPrinter::labels),
                     wide("CREATED", td -> Timestamps.toString(td.getCreateTime())),
                     left("GUEST", td -> firstLine(td.getGuestProgram().getText())));
 
@@ -71,6 +74,8 @@ final class TdPrinter {
         Table table =
                 new Table(Table.Align.LEFT, Table.Align.LEFT)
                         .row("name", td.getName())
+                        .row("display name", td.getDisplayName())
+                        .row("labels", labels(td))
                         .row("state", state(td));
         if (td.hasFailure()) {
             table.row("failure", td.getFailure().getMessage());
@@ -116,6 +121,13 @@ final class TdPrinter {
                 td.getState() == TrustDomain.State.RUNNING
                         && td.getProgress().getFinishedVcpus() == td.getVcpuCount();
         return td.getState().name() + (halted ? " (halted)" : "");
+    }
+
+    private static String labels(TrustDomain td) {
+        return td.getLabelsMap().entrySet().stream()
+                .sorted(Map.Entry.comparingByKey())
+                .map(label -> label.getKey() + "=" + label.getValue())
+                .collect(Collectors.joining(","));
     }
 
     static String firstLine(String program) {

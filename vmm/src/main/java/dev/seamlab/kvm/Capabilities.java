@@ -15,11 +15,35 @@ public final class Capabilities {
     static final long KVM_ATTRIBUTES =
             TdParams.ATTRIBUTE_SEPT_VE_DISABLE | TdParams.ATTRIBUTE_DEBUG;
 
+    /** Bit of GetTdVmCallInfo's R11, leaf 1: SetupEventNotifyInterrupt is served. */
+    static final long SETUP_EVENT_NOTIFY_INTERRUPT = 1L << 1;
+
+    /** KVM itself serves the base set alone, which no word of leaf 1 names. */
+    private static final TdvmcallInfo KERNEL = TdvmcallInfo.NONE;
+
+    /**
+     * What KVM hands to user space beyond the base set. GetQuote goes there, too, but belongs to
+     * the base set since mainline commit "KVM: TDX: Don't report base TDVMCALLs".
+     */
+    private static final TdvmcallInfo USER = new TdvmcallInfo(SETUP_EVENT_NOTIFY_INTERRUPT, 0);
+
     private static final int NO_SUBLEAF = -1;
 
     private final CpuidList cpuid;
     private long attributes;
     private long xfam;
+    private TdvmcallInfo kernel = TdvmcallInfo.NONE;
+    private TdvmcallInfo user = TdvmcallInfo.NONE;
+
+    /**
+     * TDVMCALLs as leaf 1 of GetTdVmCallInfo enumerates them.
+     *
+     * @param r11 hypercalls
+     * @param r12 instructions that a TD may have emulated
+     */
+    public record TdvmcallInfo(long r11, long r12) {
+        static final TdvmcallInfo NONE = new TdvmcallInfo(0, 0);
+    }
 
     /**
      * @param room CPUID entries that fit
@@ -38,6 +62,16 @@ public final class Capabilities {
         return xfam;
     }
 
+    /** TDVMCALLs beyond the base set that KVM serves itself. */
+    public TdvmcallInfo kernelTdvmcalls() {
+        return kernel;
+    }
+
+    /** TDVMCALLs beyond the base set that KVM hands to user space, which may then offer them. */
+    public TdvmcallInfo userTdvmcalls() {
+        return user;
+    }
+
     /** CPUID leaves with the bits that user space may set. */
     public CpuidList cpuid() {
         return cpuid;
@@ -46,6 +80,8 @@ public final class Capabilities {
     void fill(SystemInfo info) {
         attributes = supportedAttributes(info);
         xfam = supportedXfam(info);
+        kernel = KERNEL;
+        user = USER;
         cpuid.fill(configurable(info));
     }
 

@@ -83,6 +83,10 @@ final class FaultPath {
         }
         long sequence = vm.invalidations().sequence();
         Memslot slot = vm.slots().find(gfn);
+        if (slot != null && slot.isInvalid()) {
+            // Being deleted or moved: its mappings have gone already, and none may come after them.
+            return RETRY;
+        }
         if (slot == null || !slot.admits(gfn, isPrivate)) {
             return Errno.EFAULT;
         }

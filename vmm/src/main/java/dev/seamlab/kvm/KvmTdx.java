@@ -321,8 +321,8 @@ public final class KvmTdx {
      * of guest_memfd's pages would ask for.
      *
      * @return OK; EINVAL without large pages, for bad order or arguments, or where the pages are
-     *     not 512 contiguous ones; EAGAIN where the guest has accepted only some of them; EIO also
-     *     on a dead VM
+     *     not 512 contiguous ones of one slot; EAGAIN where the guest has accepted only some of
+     *     them; EIO also on a dead VM
      */
     public int collapse(@Gpa long gpa) {
         return isDead() ? Errno.EIO : memory.collapse(gpa);

@@ -55,14 +55,16 @@ final class LargeLeaves implements LeafLevels {
         if (acceptLevel < PageInfo.LEVEL_2M || !vm.isRunnable()) {
             return PageInfo.LEVEL_4K;
         }
-        long first = firstOf(gfn);
-        boolean covered =
-                first >= slot.base()
-                        && first + UNIT <= slot.end()
-                        // guest_memfd's page must be as aligned as the guest's.
-                        && slot.hasUnits()
-                        && slot.attributes().isAllPrivate(slot.index(first));
-        return covered ? PageInfo.LEVEL_2M : PageInfo.LEVEL_4K;
+        return covers(slot, firstOf(gfn)) ? PageInfo.LEVEL_2M : PageInfo.LEVEL_4K;
+    }
+
+    /** Whether slot, attributes and guest_memfd's page all cover a range. */
+    private static boolean covers(Memslot slot, @Gfn long first) {
+        return first >= slot.base()
+                && first + UNIT <= slot.end()
+                // guest_memfd's page must be as aligned as the guest's.
+                && slot.hasUnits()
+                && slot.attributes().isAllPrivate(slot.index(first));
     }
 
     @Override
@@ -252,12 +254,16 @@ final class LargeLeaves implements LeafLevels {
      * Merges the 512 leaves that cover a range into one, where they are contiguous. MMU is held for
      * writing.
      *
-     * @return OK; EINVAL where the mirror says that they cannot be merged, EAGAIN where the module
-     *     does (pages in different states); EIO
+     * @return OK; EINVAL where slot or mirror say that they cannot be merged, EAGAIN where the
+     *     module does (pages in different states); EIO
      */
     int merge(HostCpu cpu, @Gfn long gfn) {
         assert LockRank.Held.isHeld(LockRank.MMU);
         long first = firstOf(gfn);
+        Memslot slot = vm.slots().find(first);
+        if (slot == null || !covers(slot, first)) {
+            return Errno.EINVAL; // no leaf may reach out of its slot
+        }
         MirrorTable parent = vm.mirror().table(first, PageInfo.LEVEL_2M);
         int index = MirrorEpt.index(first, PageInfo.LEVEL_2M);
         long entry = parent == null ? MirrorTable.EMPTY : parent.read(index);

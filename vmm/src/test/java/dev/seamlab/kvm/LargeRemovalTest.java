@@ -109,6 +109,27 @@ class LargeRemovalTest {
         assertThat(vm.collapse(AT)).isEqualTo(Errno.EIO);
     }
 
+    /** A leaf that reached out of its slot could not be taken away with the slot. */
+    @Test
+    void collapse_ofARangeOfTwoSlots_isRefused_alsoWhereTheFileHasItContiguous() {
+        KvmTdx vm = allowed();
+        GuestMemfd file = memfd(vm, KvmRig.MEMORY);
+        ok(vm.setUserMemoryRegion(region(0, KvmRig.MEMORY, file, 0)));
+        start(vm);
+        Prefaults.map(vm, AT, PageInfo.LEVEL_2M);
+        ok(vm.setUserMemoryRegion(region(0, 0, null, 0)));
+        long half = AT + RANGE / 2;
+        ok(vm.setUserMemoryRegion(region(0, half, file, 0)));
+        ok(
+                vm.setUserMemoryRegion(
+                        new UserMemoryRegion(
+                                1, UserMemoryRegion.GUEST_MEMFD, half, RANGE, 0, file, half)));
+        ok(vm.vcpus()[0].preFaultMemory(new PreFault(AT, RANGE, 0)));
+        assertThat(vm.collapse(AT)).isEqualTo(Errno.EINVAL);
+        ok(vm.setUserMemoryRegion(region(0, 0, null, 0)));
+        assertThat(rig.audit()).isEmpty();
+    }
+
     @Test
     void slotThatIsDeleted_losesItsLeaves_andTheFileKeepsThePages() {
         KvmTdx vm = allowed();

@@ -106,6 +106,9 @@ class TdxStepsTest {
         ok(vm.memoryEncryptOp(cmd(TdxStep.CAPABILITIES, found)));
         assertThat(found.attributes()).isEqualTo(1L << 28 | 1);
         assertThat(found.xfam()).isEqualTo(rig.host.info().xfamFixed0());
+        // Mainline's init_kvm_tdx_caps: SetupEventNotifyInterrupt for user space, nothing else.
+        assertThat(found.userTdvmcalls()).isEqualTo(new Capabilities.TdvmcallInfo(0b10, 0));
+        assertThat(found.kernelTdvmcalls()).isEqualTo(new Capabilities.TdvmcallInfo(0, 0));
         assertThat(found.cpuid().nent()).isEqualTo(rows);
         assertThat(found.cpuid().entries())
                 .filteredOn(entry -> entry.function() == 0x8000_0008)

@@ -6,6 +6,7 @@ import static dev.seamlab.kvm.KvmRig.MEMORY;
 import static dev.seamlab.kvm.KvmRig.ok;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.seamlab.host.cpu.HostCpu;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.kvm.KvmStats.Counter;
@@ -306,5 +307,34 @@ class VmMemoryTest {
         assertThat(vcpu.preFaultMemory(new PreFault(AT + PAGE, PAGE, 0))).isEqualTo(Errno.EAGAIN);
         ok(vm.setUserMemoryRegion(UserMemoryRegion.delete(0)));
         assertThat(vcpu.preFaultMemory(new PreFault(AT, PAGE, 0))).isEqualTo(Errno.ENOENT);
+    }
+
+    /**
+     * Between the invalidations that deleting consists of, a fault found the slot as it was, and
+     * mapped a page that nobody took away afterwards.
+     */
+    @Test
+    void fault_whileItsSlotIsDeleted_isRepeatedAndMapsNothing() {
+        KvmTdx vm = rig.runnable(1);
+        ok(vm.setMemoryAttributes(2 * AT, PAGE, false));
+        Memslot slot = vm.slots().find(Addresses.gfn(AT));
+        assertThat(slot).isNotNull();
+        slot.invalidate(); // the first thing that deleting does
+        HostCpu cpu = vm.claimAny();
+        try {
+            for (boolean isPrivate : new boolean[] {true, false}) {
+                long gfn = Addresses.gfn(isPrivate ? AT : 2 * AT);
+                int result =
+                        vm.faults()
+                                .attempt(cpu, vm.vcpus()[0], gfn, isPrivate, FaultPath.NO_ACCEPT);
+                assertThat(result).isEqualTo(FaultPath.RETRY);
+            }
+        } finally {
+            vm.release(cpu);
+        }
+        assertThat(vm.stats().get(Counter.PRIVATE_PAGES)).isEqualTo(1); // that of the build
+        assertThat(vm.sharedPages()).isZero();
+        ok(vm.setUserMemoryRegion(UserMemoryRegion.delete(0)));
+        assertThat(rig.audit()).isEmpty();
     }
 }

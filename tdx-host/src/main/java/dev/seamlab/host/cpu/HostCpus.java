@@ -67,11 +67,11 @@ public final class HostCpus {
 
     /** Takes a CPU; waits for its turn. */
     public HostCpu claim(int index) {
-        HostCpu cpu = cpus.get(index);
-        requireOnline(cpu);
-        assert LockRank.Held.maySleep();
-        enter(cpu);
-        return began(cpu);
+        HostCpu cpu = claimIfOnline(index);
+        if (cpu == null) {
+            throw new IllegalStateException(cpus.get(index) + " is offline");
+        }
+        return cpu;
     }
 
     /**
@@ -88,7 +88,7 @@ public final class HostCpus {
     /** Takes a CPU if nobody holds it or waits for it. */
     public @Nullable HostCpu tryClaim(int index) {
         HostCpu cpu = cpus.get(index);
-        return cpu.logical().isOnline() && cpu.tryEnter() ? began(cpu) : null;
+        return cpu.logical().isOnline() && cpu.tryEnter() ? beganIfOnline(cpu) : null;
     }
 
     /** Takes any online CPU: a free one, or else the one with the shortest queue. */
@@ -133,11 +133,7 @@ public final class HostCpus {
         HostCpu cpu = cpus.get(index);
         assert LockRank.Held.maySleep();
         enter(cpu);
-        if (cpu.logical().isOnline()) {
-            return began(cpu);
-        }
-        cpu.leave();
-        return null;
+        return beganIfOnline(cpu);
     }
 
     /**
@@ -173,6 +169,16 @@ public final class HostCpus {
 
     private HostCpu claimAmong(int packageIndex) {
         assert LockRank.Held.maySleep();
+        while (true) {
+            HostCpu cpu = claimFreeOrShortest(packageIndex);
+            if (cpu != null) {
+                return cpu;
+            }
+        }
+    }
+
+    /** Null where the CPU that it waited for has gone offline meanwhile. */
+    private @Nullable HostCpu claimFreeOrShortest(int packageIndex) {
         int start = Cells.getAndAdd(rotor, ROTOR, 1);
         HostCpu shortest = null;
         for (int i = 0; i < cpus.size(); i++) {
@@ -182,7 +188,7 @@ public final class HostCpus {
                 continue;
             }
             if (cpu.tryEnter()) {
-                return began(cpu);
+                return beganIfOnline(cpu);
             }
             if (shortest == null || cpu.queueLength() < shortest.queueLength()) {
                 shortest = cpu;
@@ -195,7 +201,7 @@ public final class HostCpus {
                             : "package " + packageIndex + " has no online CPU");
         }
         enter(shortest);
-        return began(shortest);
+        return beganIfOnline(shortest);
     }
 
     private static void enter(HostCpu cpu) {
@@ -229,9 +235,12 @@ public final class HostCpus {
         return cpu;
     }
 
-    private static void requireOnline(HostCpu cpu) {
-        if (!cpu.logical().isOnline()) {
-            throw new IllegalStateException(cpu + " is offline");
+    /** It may have gone offline after it was chosen; whoever takes it offline holds it. */
+    private static @Nullable HostCpu beganIfOnline(HostCpu cpu) {
+        if (cpu.logical().isOnline()) {
+            return began(cpu);
         }
+        cpu.leave();
+        return null;
     }
 }

@@ -58,6 +58,30 @@ class HostCpusTest {
     }
 
     @Test
+    void claimAny_cpuGoesOfflineWhileItWaitsInLine_goesElsewhere() throws InterruptedException {
+        for (int i = 1; i < 4; i++) {
+            machine.cpus().get(i).setOnline(false);
+        }
+        HostCpu leaving = cpus.claim(0);
+        int[] got = {-1};
+        Thread waiter =
+                Waits.start(
+                        "waiter",
+                        () -> {
+                            HostCpu cpu = cpus.claimAny();
+                            got[0] = cpu.index();
+                            cpus.release(cpu);
+                        });
+        Waits.spinUntil(leaving::wanted);
+        machine.cpus().get(3).setOnline(true);
+        leaving.logical().setOnline(false);
+        cpus.release(leaving);
+        waiter.join();
+        assertThat(got[0]).isEqualTo(3);
+        assertThat(cpus.tryClaim(0)).isNull();
+    }
+
+    @Test
     void claimOnPackage_takesACpuThere() {
         HostCpu cpu = cpus.claimOnPackage(1);
         assertThat(cpu.packageIndex()).isEqualTo(1);

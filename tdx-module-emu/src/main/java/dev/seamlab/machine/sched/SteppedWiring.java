@@ -71,6 +71,13 @@ final class SteppedWiring extends Wiring {
         return self == null ? System.nanoTime() : self.run().now();
     }
 
+    /**
+     * Refused. A schedule names its threads by their numbers, so all of them are there before the
+     * first step ({@link SteppedRun}); one that appears on the way could not be replayed, and one
+     * that somebody outside the run starts would move while another one has the turn. Nothing that
+     * is explored starts threads: module, host and KVM run on their callers', and those who start
+     * vCPU threads are above them.
+     */
     @Override
     protected Thread start(String name, Runnable body) {
         throw new UnsupportedOperationException(

@@ -58,7 +58,11 @@ public final class Waits {
         return Installed.WIRING.nanoTime();
     }
 
-    /** Starts a logical thread. */
+    /**
+     * Starts a logical thread.
+     *
+     * @throws UnsupportedOperationException in a run whose threads are all there before it begins
+     */
     public static Thread start(String name, Runnable body) {
         return Installed.WIRING.start(name, body);
     }

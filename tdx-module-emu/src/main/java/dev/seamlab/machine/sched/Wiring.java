@@ -69,6 +69,10 @@ public abstract class Wiring {
     /** Nanoseconds on a clock that only moves forward; its zero is arbitrary. */
     protected abstract long nanoTime();
 
-    /** Starts a logical thread. */
+    /**
+     * Starts a logical thread.
+     *
+     * @throws UnsupportedOperationException where all threads are there before a run begins
+     */
     protected abstract Thread start(String name, Runnable body);
 }

@@ -340,12 +340,16 @@ public final class Pamt {
 
     /**
      * Dynamic PAMT: which half of a range with a pair has the first page in use, or -1. The caller
-     * holds the 2M entry exclusively.
+     * holds the 2M entry exclusively. The real module looks at all entries and then insists that
+     * the count agrees; the count alone says the same, without 8 KiB of memory to read.
      */
     public int halfInUse(PageRef range) {
         long[] entries = Objects.requireNonNull(range.block().entries(rangeInGib(range.hpa())));
-        int used = firstUsed(entries);
-        return used < 0 ? -1 : used / (Addresses.PAGES_PER_RANGE / 2);
+        if (PamtEntry.count(range.word1()) == 0) {
+            assert firstUsed(entries) < 0 : "pages in use that are not counted";
+            return -1;
+        }
+        return firstUsed(entries) / (Addresses.PAGES_PER_RANGE / 2);
     }
 
     /** Dynamic PAMT: takes the pair from a 2M entry, leaves it free and its pages unmarked. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 class LockTest {
     private static final int THREADS = 4;
@@ -44,6 +45,29 @@ class LockTest {
                     }
                 });
         assertThat(plain).isEqualTo((long) THREADS * ROUNDS);
+    }
+
+    @Test
+    @Timeout(60)
+    void lock_whoeverHasWaitedForLong_isNotOvertakenByTheHolder() throws InterruptedException {
+        Lock lock = new Lock(LockRank.PAMT);
+        lock.lock();
+        Thread waiter =
+                Waits.start(
+                        "waiter",
+                        () -> {
+                            lock.lock();
+                            plain = 1;
+                            lock.unlock();
+                        });
+        Waits.spinUntil(() -> !lock.isNobodyOverdue());
+        lock.unlock();
+        lock.lock();
+        assertThat(plain).as("the waiter had its turn").isEqualTo(1);
+        lock.unlock();
+        waiter.join();
+        assertThat(lock.isNobodyOverdue()).isTrue();
+        assertThat(lock.waits().waits()).isBetween(1L, 2L);
     }
 
     @Test

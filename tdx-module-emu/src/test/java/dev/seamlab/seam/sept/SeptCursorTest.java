@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.seamlab.machine.Gpa;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.SeptEntryState;
+import dev.seamlab.seam.lock.SharexLock;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -87,5 +88,44 @@ class SeptCursorTest {
         walker.walk(root, GPA, PageInfo.LEVEL_4K);
         assertThat(walker.walk(root, GPA, PageInfo.LEVEL_2M)).isTrue();
         assertThat(walker.level()).isEqualTo(PageInfo.LEVEL_2M);
+    }
+
+    /** The way that a walk takes shows where the tree is changed past everybody's back. */
+    @Test
+    void walk_besideTheLastOne_goesToTheTableAtOnce() {
+        root.words()[root.indexOf(GPA)] = SeptEntry.FREE;
+
+        assertThat(walker.walk(root, BESIDE, PageInfo.LEVEL_4K)).isTrue();
+        assertThat(walker.level()).isEqualTo(PageInfo.LEVEL_4K);
+        // One that came to its end above has nothing to remember.
+        assertThat(walker.walk(root, GPA + (2L << 20), PageInfo.LEVEL_4K)).isFalse();
+        assertThat(walker.level()).isEqualTo(LEVELS);
+        assertThat(walker.walk(root, GPA, PageInfo.LEVEL_4K)).isFalse();
+    }
+
+    @Test
+    void lock_ofHostAndGuest_excludeEachOther_andReadTheEntryAgain() {
+        walker.walk(root, GPA, PageInfo.LEVEL_4K);
+        host.walk(root, GPA, PageInfo.LEVEL_4K);
+        set(SeptEntry.leaf(0x7000, SeptEntryState.PENDING));
+        assertThat(walker.entry()).as("as the walk read it").isEqualTo(SeptEntry.FREE);
+
+        assertThat(walker.isUnlocked()).isTrue();
+        assertThat(walker.lockAsGuest()).isEqualTo(SharexLock.TAKEN);
+        assertThat(SeptEntry.hpa(walker.entry())).isEqualTo(0x7000);
+        assertThat(host.lock()).isFalse();
+        host.reread();
+        assertThat(host.isUnlocked()).isFalse();
+        walker.unlockIfHeld();
+        // Nobody holds it, but the host wants it.
+        host.reread();
+        assertThat(host.isUnlocked()).isFalse();
+        assertThat(SeptEntry.hpa(host.entry())).isEqualTo(0x7000);
+        assertThat(walker.lockAsGuest()).isEqualTo(SharexLock.HOST_PRIORITY_BUSY);
+        assertThat(host.lock()).isTrue();
+        host.unlockIfHeld();
+        host.unlockIfHeld();
+        host.reread();
+        assertThat(host.isUnlocked()).isTrue();
     }
 }

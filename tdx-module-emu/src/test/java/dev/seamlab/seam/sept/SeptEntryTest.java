@@ -4,6 +4,7 @@ package dev.seamlab.seam.sept;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.seamlab.seam.abi.SeptEntryState;
+import dev.seamlab.seam.lock.SharexLock;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -41,5 +42,37 @@ class SeptEntryTest {
 
         assertThat(words[0] & SeptEntry.LOCK).isZero();
         assertThat(words[0] & SeptEntry.HOST_PRIORITY).isNotZero();
+    }
+
+    @Test
+    void lock_whileSomebodyHasIt_isRefused_andTheHostIsNextInTurn() {
+        long[] words = {SeptEntry.FREE};
+        assertThat(SeptEntry.tryLockAsGuest(words, 0)).isEqualTo(SharexLock.TAKEN);
+        assertThat(SeptEntry.tryLockAsGuest(words, 0)).isEqualTo(SharexLock.BUSY);
+        // The first refusal marks the entry as wanted, the second finds it marked.
+        for (int i = 0; i < 2; i++) {
+            assertThat(SeptEntry.tryLock(words, 0)).isFalse();
+            assertThat(words[0])
+                    .isEqualTo(SeptEntry.FREE | SeptEntry.LOCK | SeptEntry.HOST_PRIORITY);
+        }
+        SeptEntry.unlock(words, 0);
+        assertThat(SeptEntry.tryLockAsGuest(words, 0)).isEqualTo(SharexLock.HOST_PRIORITY_BUSY);
+        assertThat(SeptEntry.tryLock(words, 0)).isTrue();
+        assertThat(words[0]).isEqualTo(SeptEntry.FREE | SeptEntry.LOCK);
+        SeptEntry.unlock(words, 0);
+        assertThat(words[0]).isEqualTo(SeptEntry.FREE);
+    }
+
+    /** Bits 5:3 are the memory type of what the guest's memory maps, and zero elsewhere. */
+    @ParameterizedTest
+    @EnumSource
+    void withState_everyState_hasAMemoryTypeIffItMapsMemory(SeptEntryState state) {
+        long entry = SeptEntry.withState(SeptEntry.leaf(PAGE, SeptEntryState.MAPPED), state);
+        boolean memory =
+                switch (state) {
+                    case FREE, REMOVED, NL_MAPPED, NL_BLOCKED -> false;
+                    default -> true;
+                };
+        assertThat(entry & 0x38).isEqualTo(memory ? 6 << 3 : 0);
     }
 }

@@ -33,6 +33,17 @@ public final class Calls {
         out.onCompleted();
     }
 
+    /**
+     * Checks a message that a request leads to against the rules of its own fields; for updates,
+     * whose resource need not be complete in the request.
+     *
+     * @param at field of the request that it stands for
+     * @throws Rejection INVALID_ARGUMENT that names each bad field and how to mend it
+     */
+    public void checkResult(Message result, String at) {
+        validator.check(result, at);
+    }
+
     /** Answers each request of a stream, one after the other, in order. */
     public <Q extends Message, A> StreamObserver<Q> each(
             StreamObserver<A> out, Function<Q, A> work) {

@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 public final class Filter {
     private static final Pattern AND = Pattern.compile("\\s+AND\\s+");
     private static final Pattern TERM =
-            Pattern.compile("(\\w+)\\s*(<=|>=|=|<|>)\\s*\"?([^\"\\s]+)\"?");
+            Pattern.compile("([\\w./-]+)\\s*(<=|>=|=|<|>)\\s*\"?([^\"\\s]+)\"?");
 
     private Filter() {}
 

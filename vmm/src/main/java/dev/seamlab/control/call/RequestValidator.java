@@ -55,6 +55,15 @@ final class RequestValidator {
         if (!unreal.isEmpty()) {
             throw Rejection.invalid(unreal);
         }
+        check(request, "");
+    }
+
+    /**
+     * As the other, for what a request leads to.
+     *
+     * @param at field of the request that the checked message stands for
+     */
+    void check(Message request, String at) {
         ValidationResult result;
         try {
             result = validator.validate(request);
@@ -68,7 +77,7 @@ final class RequestValidator {
             for (Violation violation : result.toProto().getViolationsList()) {
                 violations.add(
                         BadRequest.FieldViolation.newBuilder()
-                                .setField(field(violation))
+                                .setField(path(at, violation.getField()))
                                 .setDescription(describe(violation))
                                 .build());
             }
@@ -87,14 +96,8 @@ final class RequestValidator {
         return violation.getMessage();
     }
 
-    /** Where it is; rules that look into a message have the field that they mean as their id. */
-    private static String field(Violation violation) {
-        String path = path(violation.getField());
-        return violation.getRuleId().startsWith(path + ".") ? violation.getRuleId() : path;
-    }
-
-    private static String path(FieldPath path) {
-        StringBuilder text = new StringBuilder();
+    private static String path(String at, FieldPath path) {
+        StringBuilder text = new StringBuilder(at);
         for (FieldPathElement element : path.getElementsList()) {
             text.append(text.isEmpty() ? "" : ".").append(element.getFieldName());
             if (element.hasIndex()) {

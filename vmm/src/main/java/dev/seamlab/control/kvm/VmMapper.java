@@ -71,6 +71,8 @@ final class VmMapper {
         return TdxCapabilities.newBuilder()
                 .setSupportedAttributes(capabilities.attributes())
                 .setSupportedXfam(capabilities.xfam())
+                .addAllKernelTdvmcallInfo(capabilities.kernelTdvmcalls())
+                .addAllUserTdvmcallInfo(capabilities.userTdvmcalls())
                 .addAllCpuid(capabilities.cpuid().stream().map(VmMapper::cpuid).toList())
                 .build();
     }

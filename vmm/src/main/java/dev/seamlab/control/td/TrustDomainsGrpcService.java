@@ -100,7 +100,7 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
     @Override
     public void listTrustDomains(
             ListTrustDomainsRequest request, StreamObserver<ListTrustDomainsResponse> out) {
-        calls.unary(request, out, r -> TrustDomainPages.page(vmm.list(), r, mapper));
+        calls.unary(request, out, r -> TrustDomainPages.page(vmm.list(), r, births, mapper));
     }
 
     @Override
@@ -252,17 +252,19 @@ public class TrustDomainsGrpcService extends TrustDomainsGrpc.TrustDomainsImplBa
 
     private TrustDomain update(UpdateTrustDomainRequest request) {
         TrustDomain wanted = request.getTrustDomain();
-        if (wanted.getName().isEmpty()) {
-            throw Rejection.invalid("trust_domain.name", "is needed: it says which to update");
-        }
+        calls.checkResult(
+                GetTrustDomainRequest.newBuilder().setName(wanted.getName()).build(),
+                "trust_domain"); // the rule of names, which those of the resource leave open
         dev.seamlab.vmm.TrustDomain td = find(wanted.getName());
         Birth birth = births.of(td.id());
         // One update at a time, or a second one could pass the same etag.
         synchronized (birth) {
             checkEtag(wanted.getEtag(), wanted.getName(), birth, td.snapshot());
             Notes notes = TrustDomainUpdate.apply(birth.notes(), wanted, request.getUpdateMask());
+            TrustDomain changed = notes.into(mapper.toProto(td).toBuilder()).build();
+            calls.checkResult(changed, "trust_domain");
             if (request.getValidateOnly()) {
-                return notes.into(mapper.toProto(td).toBuilder()).build();
+                return changed;
             }
             birth.setNotes(notes);
             td.touch();

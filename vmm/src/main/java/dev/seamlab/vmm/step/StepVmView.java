@@ -48,8 +48,19 @@ public record StepVmView(
     public record Cpuid(
             int function, int index, boolean isIndexed, int eax, int ebx, int ecx, int edx) {}
 
-    /** What KVM_TDX_CAPABILITIES fills in. */
-    public record TdxCapabilities(long attributes, long xfam, List<Cpuid> cpuid) {}
+    /**
+     * What KVM_TDX_CAPABILITIES fills in.
+     *
+     * @param kernelTdvmcalls TDVMCALLs that KVM serves itself: R11 and R12 of GetTdVmCallInfo, leaf
+     *     1
+     * @param userTdvmcalls those that it hands to user space
+     */
+    public record TdxCapabilities(
+            long attributes,
+            long xfam,
+            List<Long> kernelTdvmcalls,
+            List<Long> userTdvmcalls,
+            List<Cpuid> cpuid) {}
 
     /** How far an ioctl came that works page by page: the next address, and what is left. */
     public record Progress(@Gpa long gpa, long left) {}

@@ -104,9 +104,17 @@ final class TdxStepVm extends StepVm {
             return result == Errno.OK
                     ? Outcome.done(
                             new TdxCapabilities(
-                                    out.attributes(), out.xfam(), views(out.cpuid().entries())))
+                                    out.attributes(),
+                                    out.xfam(),
+                                    words(out.kernelTdvmcalls()),
+                                    words(out.userTdvmcalls()),
+                                    views(out.cpuid().entries())))
                     : failed("KVM_TDX_CAPABILITIES", result, cmd);
         });
+    }
+
+    private static List<Long> words(Capabilities.TdvmcallInfo info) {
+        return List.of(info.r11(), info.r12());
     }
 
     @Override

@@ -267,6 +267,10 @@ class KvmServiceTest {
                                 GetTdxCapabilitiesRequest.newBuilder().setName(vm).build());
         assertThat(all.getSupportedXfam()).isNotZero();
         assertThat(all.getCpuidList()).isNotEmpty();
+        assertThat(all.getUserTdvmcallInfoList())
+                .as("SetupEventNotifyInterrupt; GetQuote belongs to the base set")
+                .containsExactly(0b10L, 0L);
+        assertThat(all.getKernelTdvmcallInfoList()).containsExactly(0L, 0L);
         refused(
                 "E2BIG",
                 Status.Code.INVALID_ARGUMENT,

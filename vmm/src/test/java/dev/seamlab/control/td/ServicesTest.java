@@ -313,7 +313,7 @@ class ServicesTest {
                         code(() ->
                                 list(
                                         ListTrustDomainsRequest.newBuilder()
-                                                .setFilter("vcpus>2")
+                                                .setFilter("cores>2")
                                                 .build())))
                 .isEqualTo(Status.Code.INVALID_ARGUMENT);
     }
