@@ -220,6 +220,19 @@ class ApiContractTest {
     }
 
     @Test
+    void anUpdate_ofWhatHasNoName_isRefused() {
+        Row update = Contract.row(Api.rpc("TrustDomains/UpdateTrustDomain"));
+        Message right = fixture.dry(update.rpc(), update.request());
+        Message td = (Message) get(right, "trust_domain");
+        for (String bad : List.of("", "x", "trustDomains/", "trustDomains/A", "vms/a")) {
+            Message request = set(right, "trust_domain", set(td, "name", bad));
+            expectField(refusal(update, request), "trust_domain.name");
+        }
+        Message nobody = set(right, "trust_domain", set(td, "name", "trustDomains/nobody"));
+        assertThat(refusal(update, nobody).getStatus().getCode()).isEqualTo(Code.NOT_FOUND);
+    }
+
+    @Test
     void anUpdateMask_withAFieldThatIsNotOrCannotChange_isRefused() {
         forAllWith(
                 "update_mask",

@@ -5,6 +5,7 @@ import build.buf.validate.BytesRules;
 import build.buf.validate.DurationRules;
 import build.buf.validate.EnumRules;
 import build.buf.validate.FieldRules;
+import build.buf.validate.Ignore;
 import build.buf.validate.OneofRules;
 import build.buf.validate.RepeatedRules;
 import build.buf.validate.StringRules;
@@ -58,6 +59,9 @@ final class Breaker {
         for (FieldDescriptor field : message.getDescriptorForType().getFields()) {
             String path = prefix + field.getName();
             FieldRules rules = field.getOptions().getExtension(ValidateProto.field);
+            if (rules.getIgnore() == Ignore.IGNORE_ALWAYS) {
+                continue; // the service looks into it itself
+            }
             field(message, field, path, rules, around);
             boolean inside =
                     field.getJavaType() == JavaType.MESSAGE
