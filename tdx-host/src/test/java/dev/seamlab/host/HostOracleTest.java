@@ -504,7 +504,8 @@ class HostOracleTest {
         MET.merge(what, 1, Integer::sum);
     }
 
-    @Property(tries = 100, edgeCases = EdgeCasesMode.NONE)
+    // One seed: which answers the programs meet, see below, must not be left to chance.
+    @Property(tries = 100, edgeCases = EdgeCasesMode.NONE, seed = "20261121")
     void anyProgram_everyCountAndPageIsWhatItShouldBe(
             @ForAll Preset preset, @ForAll("programs") List<Op> program) {
         Run run = new Run(preset);

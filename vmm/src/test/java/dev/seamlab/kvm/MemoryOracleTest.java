@@ -488,7 +488,8 @@ class MemoryOracleTest {
         MET.merge(what, 1, Integer::sum);
     }
 
-    @Property(tries = 60, edgeCases = EdgeCasesMode.NONE)
+    // One seed: which answers the programs meet, see below, must not be left to chance.
+    @Property(tries = 60, edgeCases = EdgeCasesMode.NONE, seed = "20261121")
     void anyProgram_everyPageIsWhereAndWhatItShouldBe(
             @ForAll Preset preset,
             @ForAll boolean large,
