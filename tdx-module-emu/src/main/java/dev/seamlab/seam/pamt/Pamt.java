@@ -431,12 +431,19 @@ public final class Pamt {
             return null;
         }
         GibBlock.Storage storage = block.peek();
-        boolean metadata = isMetadataPage(hpa);
         if (storage == null) {
+            // As a walk would find it, without the storage that a walk would leave behind.
             boolean reserved = block.hasReserved(hpa, Addresses.PAGE_SIZE);
-            return new PamtPage(
-                    reserved ? PageType.RSVD : PageType.NDA, 0, PageInfo.LEVEL_4K, 0, metadata);
+            return dynamic
+                    ? new PamtPage(PageType.NDA, 0, PageInfo.LEVEL_2M, 0, reserved)
+                    : new PamtPage(
+                            reserved ? PageType.RSVD : PageType.NDA,
+                            0,
+                            PageInfo.LEVEL_4K,
+                            0,
+                            false);
         }
+        boolean metadata = dynamic && isMarked(storage, hpa);
         long[] words = storage.words;
         int at = GibBlock.ONE_GIB_ENTRY;
         int level = PageInfo.LEVEL_1G;

@@ -49,6 +49,7 @@ final class Contract {
             Host/ListTdmrs                    | ok           | ok |
             Host/ListKeyIds                   | ok           | ok |
             Host/ListCpus                     | ok           | ok |
+            Host/WatchHost                    | ok           | ok |
             Kvm/CreateVm                      | ok           | ok | vm_id: '$id' vm { type: ORDINARY }
             Kvm/GetVm                         | name         | ok | name: '$vm'
             Kvm/ListVms                       | ok           | ok |
