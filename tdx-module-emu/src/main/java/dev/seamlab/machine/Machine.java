@@ -21,7 +21,7 @@ public final class Machine {
     private final MachineProfile profile;
     private final PhysicalMemory memory = new PhysicalMemory();
     private final List<LogicalCpu> cpus;
-    private final SparsePages<GuestContext> guests = new SparsePages<>();
+    private final SparsePages<GuestBinding> guests = new SparsePages<>();
     // Guarded by this: the firmware, and what stands in front of it, innermost first.
     private @Nullable Seam firmware;
     private @Nullable UnaryOperator<Seam> interceptor;
@@ -114,12 +114,20 @@ public final class Machine {
      * Says what the vCPU whose control structure starts at a page executes. On real hardware that
      * is the contents of guest memory; the model keeps it beside the page. Null unbinds.
      */
-    public void bindGuest(@Hpa long tdvpr, @Nullable GuestContext guest) {
-        guests.put(Addresses.pfn(tdvpr), guest);
+    public synchronized void bindGuest(@Hpa long tdvpr, @Nullable GuestContext guest) {
+        GuestBinding standing = guests.get(Addresses.pfn(tdvpr));
+        if (standing != null) {
+            standing.context(guest);
+        }
+        if (guest == null) {
+            guests.put(Addresses.pfn(tdvpr), null);
+        } else if (standing == null) {
+            guests.put(Addresses.pfn(tdvpr), new GuestBinding(guest));
+        }
     }
 
     /** What the vCPU with this TDVPR page executes, or null where nobody bound anything. */
-    public @Nullable GuestContext guestAt(@Hpa long tdvpr) {
+    public @Nullable GuestBinding guestAt(@Hpa long tdvpr) {
         return guests.get(Addresses.pfn(tdvpr));
     }
 }

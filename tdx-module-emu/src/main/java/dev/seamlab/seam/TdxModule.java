@@ -82,12 +82,14 @@ public final class TdxModule implements Seam {
         if (version > 0 && (leaf == null || leaf.maxVersion() == 0)) {
             return OPERAND_INVALID.with(Operand.RAX);
         }
-        SysState sys = state.sysState();
-        if (sys == SysState.SHUTDOWN && leaf != Leaf.SYS_LP_SHUTDOWN) {
-            return SYS_SHUTDOWN.word();
-        }
-        if (sys != SysState.READY && (leaf == null || !LeafTable.runsBeforeReady(leaf))) {
-            return SYS_NOT_READY.word();
+        if (!state.isReady()) {
+            if (state.sysState() == SysState.SHUTDOWN && leaf != Leaf.SYS_LP_SHUTDOWN) {
+                return SYS_SHUTDOWN.word();
+            }
+            // The state may just have become READY; then the leaf came a moment too early.
+            if (leaf == null || !LeafTable.runsBeforeReady(leaf)) {
+                return SYS_NOT_READY.word();
+            }
         }
         LeafHandler handler = leaf == null ? null : leaves.handler(leaf);
         if (handler == null) {

@@ -23,6 +23,7 @@ public final class HostCpu {
     private static final int SINCE = 16;
 
     private final LogicalCpu logical;
+    private final int index;
     private final int node;
     private final Registers regs = new Registers();
     private final @Pfn long[] pair = new long[2];
@@ -32,12 +33,13 @@ public final class HostCpu {
 
     HostCpu(LogicalCpu logical, int node) {
         this.logical = logical;
+        this.index = logical.index();
         this.node = node;
     }
 
     /** Number of this CPU, counted over all packages from 0. */
     public int index() {
-        return logical.index();
+        return index;
     }
 
     /** Package that this CPU sits in. */

@@ -19,6 +19,7 @@ final class CpuPages {
 
     private final HostCpu cpu;
     private final PageDirectory directory;
+    private final GibCursor given;
     private final Zone[] zones;
     private final int batch;
     private final Tally tally = new Tally();
@@ -35,6 +36,7 @@ final class CpuPages {
     CpuPages(HostCpu cpu, PageDirectory directory, Zone[] zones, int batch) {
         this.cpu = cpu;
         this.directory = directory;
+        this.given = new GibCursor(directory);
         this.zones = zones;
         this.batch = batch;
         this.pages = new long[HIGH * batch];
@@ -64,6 +66,11 @@ final class CpuPages {
         uses(pfn)[Zone.offset(pfn)] = BuddyMap.tag(use);
         tally.add(use, 1);
         return pfn;
+    }
+
+    /** The GiB of a page that is about to be given back, to this list or to its zone. */
+    GibPages gibOf(@Pfn long pfn) {
+        return given.at(pfn);
     }
 
     /** Takes a page back. The caller has seen that it belongs to this node. */

@@ -260,10 +260,11 @@ public final class PageAllocator {
     /** Frees a page into the list of a CPU that this thread has claimed. Never sleeps. */
     public void free(HostCpu cpu, @Pfn long pfn, PageUse use) {
         assert isOutsidePamtLock();
-        GibPages gib = require(pfn);
+        CpuPages list = of(cpu);
+        GibPages gib = list.gibOf(pfn);
         forget(pfn);
         if (gib.zone().node() == cpu.node()) {
-            of(cpu).giveBack(gib, pfn, use);
+            list.giveBack(gib, pfn, use);
         } else {
             gib.zone().giveBack(gib, Zone.offset(pfn), use);
         }
@@ -301,7 +302,7 @@ public final class PageAllocator {
     public PoolPages newPool() {
         Tally share = new Tally();
         shares.add(share);
-        return new PoolPages(this, share);
+        return new PoolPages(this, share, new GibCursor(directory));
     }
 
     /** Books of a pool that holds no pages any more. */
@@ -312,9 +313,8 @@ public final class PageAllocator {
         }
     }
 
-    /** As {@link #retag}, by a page's only owner. */
-    void retag(Tally share, @Pfn long pfn, PageUse from, PageUse to) {
-        GibPages gib = require(pfn);
+    /** As {@link #retag}, by a page's only owner, who knows its GiB. */
+    void retag(Tally share, GibPages gib, @Pfn long pfn, PageUse from, PageUse to) {
         BuddyMap map = gib.map();
         if (map == null || map.uses[Zone.offset(pfn)] != BuddyMap.tag(from)) {
             gib.zone().retag(gib, Zone.offset(pfn), from, to);

@@ -9,10 +9,12 @@ import dev.seamlab.machine.Pfn;
 public final class PoolPages {
     private final PageAllocator pages;
     private final Tally share;
+    private final GibCursor cursor;
 
-    PoolPages(PageAllocator pages, Tally share) {
+    PoolPages(PageAllocator pages, Tally share, GibCursor cursor) {
         this.pages = pages;
         this.share = share;
+        this.cursor = cursor;
     }
 
     /**
@@ -21,7 +23,7 @@ public final class PoolPages {
      * @param pfn one that counts as {@link PageUse#POOL}
      */
     public void leaves(@Pfn long pfn, PageUse use) {
-        pages.retag(share, pfn, PageUse.POOL, use);
+        pages.retag(share, cursor.at(pfn), pfn, PageUse.POOL, use);
     }
 
     /** The pool is gone; what left it stays counted. */

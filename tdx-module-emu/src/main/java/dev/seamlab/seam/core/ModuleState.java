@@ -43,6 +43,7 @@ public final class ModuleState {
     private static final int BUSY_SPACING = 16;
     private static final int SYS_STATE = 16;
     private static final SysState[] STATES = SysState.values();
+    private static final int READY = SysState.READY.ordinal();
 
     private final Machine machine;
     private final MachineProfile profile;
@@ -125,6 +126,11 @@ public final class ModuleState {
     /** Where the module stands. */
     public SysState sysState() {
         return STATES[Cells.acquire(words, SYS_STATE)];
+    }
+
+    /** Whether the module serves all leaves: it is neither being brought up nor shut down. */
+    public boolean isReady() {
+        return Cells.acquire(words, SYS_STATE) == READY;
     }
 
     /** Moves on. */

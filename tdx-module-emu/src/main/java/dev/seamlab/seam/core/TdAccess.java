@@ -95,7 +95,7 @@ public final class TdAccess {
         int mark = locks.mark();
         boolean usable;
         if (call.tdPath().leadsTo(tdcs) && locks.retake(call.tdPath())) {
-            usable = !tdr.isFatal() && OpStateRules.allows(leaf, tdcs.opState());
+            usable = !tdr.isFatal() && OpStateRules.allows(leaf, tdcs);
         } else {
             long claims = locks.claims();
             state.pamt().stage(locks, call.tdrPage());
@@ -138,7 +138,7 @@ public final class TdAccess {
         int mark = locks.mark();
         boolean usable;
         if (call.vcpuPath().leadsTo(vcpu) && locks.retake(call.vcpuPath())) {
-            usable = !tdr.isFatal() && OpStateRules.allows(leaf, tdcs.opState());
+            usable = !tdr.isFatal() && OpStateRules.allows(leaf, tdcs);
         } else {
             long claims = locks.claims();
             state.pamt().stage(locks, call.vcpuPage());
@@ -172,7 +172,7 @@ public final class TdAccess {
                 && !tdr.isFatal()
                 && tdr.lifecycle() == LifecycleState.KEYS_CONFIGURED
                 && tdr.tdcs() == tdcs
-                && OpStateRules.allows(leaf, tdcs.opState());
+                && OpStateRules.allows(leaf, tdcs);
     }
 
     /**
@@ -197,7 +197,7 @@ public final class TdAccess {
         if (lock && !call.locks().share(tdcs.locks(), Tdcs.OP_STATE_LOCK)) {
             return OPERAND_BUSY.with(Operand.OP_STATE);
         }
-        if (!OpStateRules.allows(leaf, tdcs.opState())) {
+        if (!OpStateRules.allows(leaf, tdcs)) {
             return OP_STATE_INCORRECT.withDetail(tdcs.opState().ordinal());
         }
         call.tdcs(tdcs);

@@ -7,6 +7,7 @@ import static dev.seamlab.seam.abi.StatusCode.NON_RECOVERABLE_VCPU;
 import static dev.seamlab.seam.abi.StatusCode.SUCCESS;
 
 import dev.seamlab.machine.Gpa;
+import dev.seamlab.machine.GuestBinding;
 import dev.seamlab.machine.GuestCode;
 import dev.seamlab.machine.GuestContext;
 import dev.seamlab.machine.GuestMode;
@@ -26,7 +27,6 @@ import dev.seamlab.seam.td.Tdcs;
 import dev.seamlab.seam.td.Tdr;
 import dev.seamlab.seam.td.Tdvps;
 import dev.seamlab.seam.td.VcpuContext;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -89,11 +89,16 @@ public final class GuestCpu implements GuestMode {
     private final ModuleState state;
     private final PhysicalMemory memory;
     private final LogicalCpu cpu;
+    private final Call call;
     private final TdcallDispatcher tdcalls;
     private final GuestPages pages = new GuestPages();
 
-    // The run in progress; null and false outside of run().
-    private @Nullable Call call;
+    // The vCPU that ran here last, and its guest. Neither keeps a TD's memory alive that is gone.
+    private @Nullable Tdvps known;
+    private @Nullable GuestBinding knownGuest;
+
+    // The run in progress; false outside of run().
+    private boolean running;
     private boolean inside;
 
     // Whether the guest's next instruction executes: inside, and no exception waits to be
@@ -112,6 +117,7 @@ public final class GuestCpu implements GuestMode {
         this.state = state;
         this.memory = state.memory();
         this.cpu = cpu;
+        this.call = state.call(cpu.index());
         this.tdcalls = new TdcallDispatcher(leaves);
     }
 
@@ -125,18 +131,20 @@ public final class GuestCpu implements GuestMode {
      * @param deliverException whether a virtualization exception, whose information the vCPU has,
      *     comes before the first instruction
      */
-    public void run(Call entry, @Nullable GuestContext guest, boolean deliverException) {
-        call = entry;
+    public void run(boolean deliverException) {
+        Tdvps vcpu = call.tdvps();
+        GuestContext guest = guestOf(vcpu);
+        running = true;
         inside = true;
         executes = !deliverException;
         progressed = false;
-        entryInstruction = entry.tdvps().context().instruction();
+        entryInstruction = vcpu.context().instruction();
         injected = Injection.NONE;
         try {
             if (guest == null) {
                 interrupted();
             } else {
-                pages.enter(entry.tdcs(), guest.sharedEpt());
+                pages.enter(call.tdcs(), guest.sharedEpt());
                 execute(guest.code());
             }
         } finally {
@@ -146,7 +154,7 @@ public final class GuestCpu implements GuestMode {
             }
             executes = false;
             pages.leave();
-            call = null;
+            running = false;
         }
     }
 
@@ -589,6 +597,20 @@ public final class GuestCpu implements GuestMode {
     }
 
     private Call running() {
-        return Objects.requireNonNull(call);
+        if (!running) {
+            throw new IllegalStateException("no vCPU runs on " + cpu);
+        }
+        return call;
+    }
+
+    private @Nullable GuestContext guestOf(Tdvps vcpu) {
+        GuestContext guest = known == vcpu && knownGuest != null ? knownGuest.context() : null;
+        return guest != null ? guest : lookUp(vcpu);
+    }
+
+    private @Nullable GuestContext lookUp(Tdvps vcpu) {
+        known = vcpu;
+        knownGuest = state.machine().guestAt(vcpu.hpa());
+        return knownGuest == null ? null : knownGuest.context();
     }
 }

@@ -34,17 +34,23 @@ final class GuestPages {
     private @Nullable Tdcs tdcs;
     private @Nullable SharedEpt sharedEpt;
 
-    /** A vCPU of a TD enters. */
+    /**
+     * A vCPU of a TD enters. Mostly the same as the last time, so nothing is written then: see the
+     * note on cards at the frame of a call.
+     */
+    @SuppressWarnings("ReferenceEquality") // one EPT per VM
     void enter(Tdcs td, SharedEpt ept) {
-        tdcs = td;
-        sharedEpt = ept;
+        if (tdcs != td) {
+            tdcs = td;
+        }
+        if (sharedEpt != ept) {
+            sharedEpt = ept;
+        }
     }
 
     /** It left. */
     void leave() {
         sept.unlockIfHeld();
-        tdcs = null;
-        sharedEpt = null;
     }
 
     /** Where the last walk of the Secure EPT ended. */

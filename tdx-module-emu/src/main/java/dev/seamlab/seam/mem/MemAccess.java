@@ -74,7 +74,7 @@ final class MemAccess {
         if (!at.lock()) {
             return refuse(call, OPERAND_BUSY.with(Operand.RCX));
         }
-        if (!SeptRules.allows(leaf, SeptEntry.state(at.entry()))) {
+        if (!SeptRules.allows(leaf, at.entry())) {
             return refuse(call, EPT_ENTRY_STATE_INCORRECT.with(Operand.RCX));
         }
         return Status.SUCCESS;

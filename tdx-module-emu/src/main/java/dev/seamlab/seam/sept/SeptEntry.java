@@ -163,7 +163,8 @@ public final class SeptEntry {
         }
     }
 
-    private static int stateCode(long entry) {
+    /** Code of an entry's state, see {@link SeptEntryState#code}. */
+    static int stateCode(long entry) {
         return (int) ((entry >>> 9 & 1) | ((entry >>> 53 & 0xF) << 1) | ((entry >>> 6 & 0x3) << 5));
     }
 

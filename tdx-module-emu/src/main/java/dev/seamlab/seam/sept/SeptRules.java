@@ -17,7 +17,9 @@ public final class SeptRules {
             EnumSet.complementOf(
                     EnumSet.of(FREE, REMOVED, EXPORTED_BLOCKEDW, PENDING_EXPORTED_BLOCKEDW));
 
-    private static final int[] ALLOWED = new int[Leaf.values().length];
+    /** By leaf: a bit for each state's code, in two words. */
+    private static final long[] ALLOWED = new long[2 * Leaf.values().length];
+
     private static final int NEEDS_TRACKING = mask(TRACKED);
     private static final int BLOCKED_STATES =
             mask(EnumSet.of(NL_BLOCKED, BLOCKED, PENDING_BLOCKED));
@@ -49,7 +51,16 @@ public final class SeptRules {
 
     /** Whether a leaf works on an entry in this state. */
     public static boolean allows(Leaf leaf, SeptEntryState state) {
-        return (ALLOWED[leaf.ordinal()] >>> state.ordinal() & 1) != 0;
+        return allows(leaf, state.code());
+    }
+
+    /** Whether a leaf works on this entry; on one in no state at all none does. */
+    public static boolean allows(Leaf leaf, long entry) {
+        return allows(leaf, SeptEntry.stateCode(entry));
+    }
+
+    private static boolean allows(Leaf leaf, int code) {
+        return (ALLOWED[2 * leaf.ordinal() + (code >>> 6)] >>> code & 1) != 0;
     }
 
     /**
@@ -86,7 +97,9 @@ public final class SeptRules {
     }
 
     private static void allow(Leaf leaf, Set<SeptEntryState> states) {
-        ALLOWED[leaf.ordinal()] = mask(states);
+        for (SeptEntryState state : states) {
+            ALLOWED[2 * leaf.ordinal() + (state.code() >>> 6)] |= 1L << state.code();
+        }
     }
 
     private static int mask(Set<SeptEntryState> states) {

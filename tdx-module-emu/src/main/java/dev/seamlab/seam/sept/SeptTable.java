@@ -83,6 +83,13 @@ public final class SeptTable {
         java.util.Objects.requireNonNull(children)[index] = table;
     }
 
+    /** The TD is gone, and with it whatever lies below this root: keeps no table alive. */
+    public void letGo() {
+        if (children != null) {
+            Arrays.fill(children, null);
+        }
+    }
+
     /** Whether every entry is FREE; a REMOVED one does not count as free. */
     public boolean isEmpty() {
         for (int i = 0; i < ENTRIES; i++) {

@@ -107,6 +107,11 @@ public final class OpStateRules {
         return (LEGAL[leaf.ordinal()] >>> state.ordinal() & 1) != 0;
     }
 
+    /** Whether a leaf may run on this TD now. */
+    public static boolean allows(Leaf leaf, Tdcs td) {
+        return td.isIn(LEGAL[leaf.ordinal()]);
+    }
+
     /** Whether pages must be blocked and tracked before they go. */
     public static boolean demandsTracking(OpState state) {
         return (TRACKING >>> state.ordinal() & 1) != 0;

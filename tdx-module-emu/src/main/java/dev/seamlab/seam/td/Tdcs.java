@@ -74,6 +74,15 @@ public final class Tdcs {
         return OP_STATES[Cells.acquire(counters, OP_STATE)];
     }
 
+    /**
+     * Whether the operation state is one of several.
+     *
+     * @param states bit 0 is the first of {@link OpState}, and so on
+     */
+    boolean isIn(int states) {
+        return (states >>> Cells.acquire(counters, OP_STATE) & 1) != 0;
+    }
+
     /** Changes the operation state; with the TDR exclusive. */
     public void opState(OpState next) {
         Cells.release(counters, OP_STATE, next.ordinal());

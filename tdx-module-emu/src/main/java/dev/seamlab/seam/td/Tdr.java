@@ -100,9 +100,15 @@ public final class Tdr {
         return gone;
     }
 
-    /** The TDR page was reclaimed. */
+    /**
+     * The TDR page was reclaimed. Calls that found this TD may go on to remember it for as long as
+     * they like; its Secure EPT, whose pages were all reclaimed before, must not stay with it.
+     */
     public void setGone() {
         gone = true;
+        if (tdcs != null) {
+            tdcs.septRoot().letGo();
+        }
     }
 
     /** Bit per package on which the key is programmed. */

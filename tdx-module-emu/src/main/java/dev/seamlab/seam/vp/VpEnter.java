@@ -41,13 +41,11 @@ final class VpEnter implements LeafHandler {
     private static final long RESUME_L1 = 1L << 53;
     private static final long TDVPR = 0x000F_FFFF_FFFF_F000L;
 
-    private final ModuleState state;
     private final TdAccess tds;
     private final VcpuAssociation association;
     private final GuestCpu[] cpus;
 
     VpEnter(ModuleState state, TdAccess tds, VcpuAssociation association, Tdcalls leaves) {
-        this.state = state;
         this.tds = tds;
         this.association = association;
         List<LogicalCpu> all = state.machine().cpus();
@@ -99,7 +97,7 @@ final class VpEnter implements LeafHandler {
         call.locks().releaseTo(call.locks().mark() - 2);
         vcpu.state(VcpuState.ACTIVE);
         GuestCpu.complete(vcpu, call.regs(), hint);
-        cpus[call.cpu().index()].run(call, state.machine().guestAt(vcpu.hpa()), notify);
+        cpus[call.cpu().index()].run(notify);
         return call.regs().rax();
     }
 
