@@ -33,10 +33,13 @@ final class AtFaultOps implements ExternalSptOps {
     @Override
     public int topUp(HostCpu cpu, KvmVcpu vcpu) {
         FaultPool pool = vcpu.pool();
+        int before = pool.held();
         if (pool.topUp(cpu, FaultPool.ROOT_MAX_LEVEL) != Errno.OK) {
             return Errno.ENOMEM;
         }
-        vm.stats().max(vcpu.slot(), Counter.POOL_HIGH_WATER, pool.held());
+        if (pool.held() > before) {
+            vm.stats().max(vcpu.slot(), Counter.POOL_HIGH_WATER, pool.held());
+        }
         return Errno.OK;
     }
 

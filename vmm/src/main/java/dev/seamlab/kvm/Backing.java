@@ -139,6 +139,15 @@ final class Backing {
         return freed;
     }
 
+    /**
+     * Gives all pages back, of a VM that is gone, and the room for their numbers: CPUs may remember
+     * its slots until another guest runs on them.
+     */
+    void close(long size) {
+        punch(0, size);
+        pages.letGo();
+    }
+
     /** Gives a page up for ever, because the module may still own it. */
     void leak(long index) {
         long pfn = pages.take(offset + index);

@@ -82,16 +82,26 @@ final class FaultPath {
             return result;
         }
         long sequence = vm.invalidations().sequence();
-        Memslot slot = vm.slots().find(gfn);
-        if (slot != null && slot.isInvalid()) {
+        Memslot slot = isPrivate ? vcpu.faultRange().slotOf(gfn, sequence) : null;
+        boolean isKnown = slot != null;
+        if (!isKnown) {
+            slot = vm.slots().find(gfn);
+        }
+        if (slot == null) {
+            return Errno.EFAULT;
+        }
+        if (slot.isInvalid()) {
             // Being deleted or moved: its mappings have gone already, and none may come after them.
             return RETRY;
         }
-        if (slot == null || !slot.admits(gfn, isPrivate)) {
-            return Errno.EFAULT;
-        }
-        if (!isPrivate) {
-            return faultShared(cpu, vcpu, slot, gfn, sequence);
+        if (!isKnown) {
+            if (!slot.admits(gfn, isPrivate)) {
+                return Errno.EFAULT;
+            }
+            if (!isPrivate) {
+                return faultShared(cpu, vcpu, slot, gfn, sequence);
+            }
+            vcpu.faultRange().remember(gfn, slot, sequence);
         }
         if (levels.levelOf(slot, gfn, acceptLevel) == PageInfo.LEVEL_2M) {
             long first = gfn & -Addresses.PAGES_PER_RANGE;

@@ -40,6 +40,7 @@ public final class KvmVcpu {
     private final int index;
     private final Lock mutex = new Lock(LockRank.VCPU);
     private final FaultPool pool;
+    private final FaultRange faultRange = new FaultRange();
     private final MirrorCursor mirrorCursor = new MirrorCursor();
     private final VcpuMode mode = new VcpuMode();
     private final Registers gprs = new Registers();
@@ -409,6 +410,10 @@ public final class KvmVcpu {
     /** Slot in the MMU lock and the counters; 0 is for threads without a vCPU. */
     int slot() {
         return index + 1;
+    }
+
+    FaultRange faultRange() {
+        return faultRange;
     }
 
     MirrorCursor mirrorCursor() {

@@ -94,6 +94,18 @@ final class Memslot {
         return attributes.isPrivate(index(gfn)) == isPrivate && (!isPrivate || memfd != null);
     }
 
+    /**
+     * Whether the slot admits private faults on all of the 2 MiB range of a page, as far as one
+     * look tells.
+     */
+    boolean isUniformlyPrivate(@Gfn long gfn) {
+        long first = gfn & -Addresses.PAGES_PER_RANGE;
+        return memfd != null
+                && base % Addresses.PAGES_PER_RANGE == 0
+                && first + Addresses.PAGES_PER_RANGE <= end()
+                && attributes.isUniformlyPrivate(first - base);
+    }
+
     /** The file that private pages come from, or null. */
     @Nullable GuestMemfd memfd() {
         return memfd;

@@ -5,6 +5,7 @@ import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Pfn;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -96,6 +97,11 @@ final class PageTable512 {
             }
         }
         return NONE;
+    }
+
+    /** Forgets all units, none of which has a page left. Nobody else is at work. */
+    void letGo() {
+        Arrays.fill(units, null);
     }
 
     /** Whether a whole 2 MiB unit has never had a page. */

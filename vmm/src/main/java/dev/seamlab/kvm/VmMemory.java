@@ -120,10 +120,10 @@ final class VmMemory {
     /** Closes all files and unmaps all user memory, of a VM whose mappings are gone. */
     void freeAll() {
         for (GuestMemfd memfd : memfds) {
-            memfd.backing().punch(0, memfd.pages());
+            memfd.backing().close(memfd.pages());
         }
         for (Memslot slot : slots.all()) {
-            slot.shared().punch(0, slot.end() - slot.base());
+            slot.shared().close(slot.end() - slot.base());
         }
     }
 

@@ -28,5 +28,10 @@ class AttributesTest {
         for (int page = 0; page < pages; page++) {
             assertThat(attributes.isPrivate(page)).isEqualTo(oracle.get(page));
         }
+        for (int unit = 0; unit + 512 <= pages; unit += 512) {
+            boolean all = oracle.nextClearBit(unit) >= unit + 512;
+            assertThat(attributes.isAllPrivate(unit)).isEqualTo(all);
+            assertThat(attributes.isUniformlyPrivate(unit) && !all).isFalse();
+        }
     }
 }
