@@ -26,6 +26,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * A host with KVM on it, at KVM's own interface, and SEAMCALLs that can be refused. Closing it
@@ -45,7 +46,10 @@ final class KvmRig implements AutoCloseable {
     final TdxHost host;
     final SeamcallFaults faults;
     final PairLedger ledger;
-    final List<KvmTdx> vms = new ArrayList<>();
+
+    /** Added to by whoever builds, also while somebody audits. */
+    final List<KvmTdx> vms = new CopyOnWriteArrayList<>();
+
     final List<OrdinaryVm> ordinary = new ArrayList<>();
     final List<String> log = new ArrayList<>();
     private final Map<PageUse, Long> before;
