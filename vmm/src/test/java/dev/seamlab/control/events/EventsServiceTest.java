@@ -6,6 +6,7 @@ import static dev.seamlab.control.GrpcLab.code;
 import static dev.seamlab.control.GrpcLab.field;
 import static dev.seamlab.control.GrpcLab.reason;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.util.Durations;
 import dev.seamlab.control.GrpcLab;
@@ -182,7 +183,8 @@ class EventsServiceTest {
         assertThat(last("type=AUDIT").getText()).isEqualTo("audit: 0 findings");
         String name = lab.create("noted", "idle");
         String operation = lab.delete(name).getName();
-        assertThat(last("type=OPERATION").getSubject()).isEqualTo(operation);
+        // Whoever waits for an operation may hear of its end before the log does.
+        await().until(() -> last("type=OPERATION").getSubject().equals(operation));
         assertThat(last("type=OPERATION").getText()).isEqualTo("delete of " + name + ": done");
     }
 
