@@ -4,11 +4,18 @@ package dev.seamlab.cli;
 import dev.seamlab.v1.TrustDomain;
 import dev.seamlab.v1.WaitTrustDomainRequest;
 import dev.seamlab.v1.WaitTrustDomainResponse;
+import java.util.EnumSet;
+import java.util.Iterator;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** {@code seamlab td wait}. */
 @Command(
@@ -27,6 +34,7 @@ import picocli.CommandLine.Option;
 final class TdWaitCommand implements Callable<Integer> {
     @Mixin private ClientOptions options;
     @Mixin private TdNameParameter name;
+    @Spec private CommandSpec spec;
 
     @Option(
             names = "--for",
@@ -43,19 +51,28 @@ final class TdWaitCommand implements Callable<Integer> {
 
     /** The states that a trust domain can be in. */
     static final class States implements Iterable<String> {
+        private static final Set<TrustDomain.State> ALL =
+                EnumSet.complementOf(
+                        EnumSet.of(
+                                TrustDomain.State.UNRECOGNIZED,
+                                TrustDomain.State.STATE_UNSPECIFIED));
+
         @Override
-        public java.util.Iterator<String> iterator() {
-            return java.util.Arrays.stream(TrustDomain.State.values())
-                    .filter(state ->
-                            state != TrustDomain.State.UNRECOGNIZED
-                                    && state != TrustDomain.State.STATE_UNSPECIFIED)
-                    .map(Enum::name)
-                    .iterator();
+        public Iterator<String> iterator() {
+            return ALL.stream().map(Enum::name).iterator();
         }
     }
 
     @Override
     public Integer call() {
+        if (!States.ALL.containsAll(states)) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--for: use some of "
+                            + States.ALL.stream()
+                                    .map(Enum::name)
+                                    .collect(Collectors.joining(", ")));
+        }
         try (Client client = options.connect()) {
             WaitTrustDomainResponse answer =
                     client.trustDomains()

@@ -68,6 +68,7 @@ class CliTest {
                 "td create --memory 3x         | 3x",
                 "td create --guest-file nope   | nope",
                 "td describe                   | NAME",
+                "td wait web --for UNRECOGNIZED | READY",
                 "nonsense                      | nonsense",
             })
     void badInput_ofEachKind_endsWith2AndOneLineThatNamesIt(String args, String expected) {
