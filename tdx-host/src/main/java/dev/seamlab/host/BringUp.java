@@ -29,6 +29,7 @@ import dev.seamlab.host.pamt.PamtBacking;
 import dev.seamlab.host.pamt.RangeRefcounts;
 import dev.seamlab.host.pamt.SparseRefcounts;
 import dev.seamlab.host.pamt.StaticBacking;
+import dev.seamlab.host.tdh.SeamcallErrno;
 import dev.seamlab.host.tdh.SysLeaves;
 import dev.seamlab.host.tdh.Tdh;
 import dev.seamlab.machine.Addresses;
@@ -59,17 +60,24 @@ final class BringUp {
     private final PageAllocator pages;
     private final HostPolicy policy;
     private final KernelLog log;
+    private final SeamcallErrno errnos;
     private final HostCpus cpus;
     private final Tdh tdh;
     private final PageReset reset;
     private final BitSet initialisedCpus = new BitSet();
     private final Unwind unwind = new Unwind();
 
-    BringUp(Machine machine, PageAllocator pages, HostPolicy policy, KernelLog log) {
+    BringUp(
+            Machine machine,
+            PageAllocator pages,
+            HostPolicy policy,
+            KernelLog log,
+            SeamcallErrno errnos) {
         this.machine = machine;
         this.pages = pages;
         this.policy = policy;
         this.log = log;
+        this.errnos = errnos;
         this.cpus = new HostCpus(machine);
         this.tdh = new Tdh(machine);
         this.reset = new PageReset(machine.memory(), machine.profile().partialWriteErratum());
@@ -401,7 +409,7 @@ final class BringUp {
             printRegisters(cpu);
             throw new TdxInitException(
                     InitStep.TDMR_INIT,
-                    errno(status),
+                    errnos.of(status),
                     "refused for " + Addresses.show(base),
                     status);
         }
@@ -425,13 +433,13 @@ final class BringUp {
             throws TdxInitException {
         if (status != Status.SUCCESS) {
             printRefusal(leaf, status);
-            throw new TdxInitException(step, errno(status), what, status);
+            throw new TdxInitException(step, errnos.of(status), what, status);
         }
     }
 
     /** What has a meaning of its own to the kernel, as that no module is there, is not printed. */
     private void printRefusal(Leaf leaf, long status) {
-        if (errno(status) == Errno.EIO) {
+        if (errnos.of(status) == Errno.EIO) {
             print(String.format("SEAMCALL (0x%016x) failed: 0x%016x", leaf.number(), status));
         }
     }
@@ -444,19 +452,6 @@ final class BringUp {
         print(
                 String.format(
                         "R09 0x%016x R10 0x%016x R11 0x%016x", regs.r9(), regs.r10(), regs.r11()));
-    }
-
-    private static int errno(long status) {
-        if (status == Machine.SEAMCALL_VMFAILINVALID) {
-            return Errno.ENODEV;
-        }
-        if (status == (Status.SOFTWARE_ERROR | 13)) {
-            return Errno.EOPNOTSUPP;
-        }
-        if (status == (Status.SOFTWARE_ERROR | 6)) {
-            return Errno.EACCES;
-        }
-        return Errno.EIO;
     }
 
     private void print(String text) {

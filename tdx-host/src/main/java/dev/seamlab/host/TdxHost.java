@@ -22,6 +22,7 @@ import dev.seamlab.host.pamt.PairSource;
 import dev.seamlab.host.pamt.PamtBacking;
 import dev.seamlab.host.pamt.RangeRefcounts;
 import dev.seamlab.host.pamt.RangeSplits;
+import dev.seamlab.host.tdh.SeamcallErrno;
 import dev.seamlab.host.tdh.Tdh;
 import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.sched.Lock;
@@ -107,7 +108,7 @@ public final class TdxHost {
     public static TdxHost bringUp(
             Machine machine, PageAllocator pages, HostPolicy policy, KernelLog log)
             throws TdxInitException {
-        return new BringUp(machine, pages, policy, log).run();
+        return new BringUp(machine, pages, policy, log, SeamcallErrno.KERNEL).run();
     }
 
     /** The hardware. */

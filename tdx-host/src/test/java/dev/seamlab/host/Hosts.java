@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.host;
 
+import dev.seamlab.host.init.TdxInitException;
+import dev.seamlab.host.kernel.KernelLog;
+import dev.seamlab.host.mem.PageAllocator;
+import dev.seamlab.host.tdh.SeamcallErrno;
+import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.profile.AddressRange;
 import dev.seamlab.machine.profile.KeyIdPartition;
 import dev.seamlab.machine.profile.MachineProfile;
@@ -14,6 +19,17 @@ public final class Hosts {
     private static final long MIB = 1L << 20;
 
     private Hosts() {}
+
+    /** Bring-up by a kernel that makes other things of statuses. */
+    public static TdxHost bringUp(Machine machine, SeamcallErrno errnos) throws TdxInitException {
+        return new BringUp(
+                        machine,
+                        new PageAllocator(machine),
+                        Preset.V4.policy(),
+                        KernelLog.SILENT,
+                        errnos)
+                .run();
+    }
 
     /** One package, two CPUs, 255 MiB. */
     public static MachineProfile small() {

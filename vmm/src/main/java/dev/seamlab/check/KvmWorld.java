@@ -42,10 +42,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * TDs of KVM on one host: programs of {@code fault}, {@code zap} and so on. Each TD is finalised,
- * all of its memory is private and nothing is mapped, apart from TDs that are to be split: those
- * begin with one 2M page, accepted. Each thread has a vCPU of its own in every TD. The host is
- * built anew for each schedule; at its end KVM's books are audited, all TDs are destroyed, and the
- * host must have every page back.
+ * all of its memory is private and nothing is mapped, apart from TDs that the program finalises,
+ * and from those that are to be split: these begin with one 2M page, accepted. Each thread has a
+ * vCPU of its own in every TD. The host is built anew for each schedule; at its end KVM's books are
+ * audited, all TDs are destroyed, and the host must have every page back.
  */
 final class KvmWorld implements World {
     private static final long MIB = 1L << 20;
@@ -116,6 +116,9 @@ final class KvmWorld implements World {
                 new StringBuilder(program.tds() == 1 ? "1 TD" : program.tds() + " TDs");
         text.append(", finalised, memory private and not mapped");
         for (int td = 0; td < program.tds(); td++) {
+            if (program.has(Verb.FINALIZE, td)) {
+                text.append("; t").append(td).append(": still to be finalised");
+            }
             if (program.has(Verb.SPLIT, td)) {
                 text.append("; t").append(td).append(": one 2M page, accepted");
             } else if (program.has(Verb.SPLIT)) {
@@ -190,7 +193,8 @@ final class KvmWorld implements World {
     private Guest guest(TdxHost host, PairLedger ledger, int td) {
         int vcpus = program.threads().size();
         boolean large = program.has(Verb.SPLIT, td);
-        KvmTdx vm = new KvmTdx(host, ledger, td + 1, vcpus);
+        int more = program.count(Verb.CREATE, td);
+        KvmTdx vm = variant.vms().make(host, ledger, td + 1, vcpus + more);
         if (large) {
             require(vm.enableLargePages());
         }
@@ -210,7 +214,9 @@ final class KvmWorld implements World {
             codes.add(code);
         }
         require(vm.setMemoryAttributes(0, MEMORY, true));
-        require(vm.finalizeVm());
+        if (!program.has(Verb.FINALIZE, td)) {
+            require(vm.finalizeVm());
+        }
         Guest guest = new Guest(vm, list, codes);
         if (large) {
             require(accept(guest, 0, 0, PageInfo.LEVEL_2M));
@@ -330,6 +336,10 @@ final class KvmWorld implements World {
             if (!isExpected(op, result) && refused.isEmpty()) {
                 failed.add(op + " returned " + Errno.name(result));
             }
+            KvmTdx vm = lab().guests.get(op.td()).vm;
+            if (vm.isBugged() && refused.isEmpty()) {
+                failed.add(op + " ends, and KVM has given the VM up: " + vm.lastAnswer());
+            }
         }
     }
 
@@ -341,10 +351,17 @@ final class KvmWorld implements World {
             case ZAP, SPLIT -> guest.vm.setMemoryAttributes(gpa, Addresses.PAGE_SIZE, false);
             case PRIVATE -> guest.vm.setMemoryAttributes(gpa, Addresses.PAGE_SIZE, true);
             case RECLAIM -> guest.vm.punch(gpa, Addresses.PAGE_SIZE, true);
+            case CREATE -> create(guest.vm);
+            case FINALIZE -> guest.vm.finalizeVm();
             case TERMINATE -> guest.vm.terminate();
             case TEARDOWN -> guest.vm.destroy().isClean() ? Errno.OK : Errno.EIO;
             default -> throw new AssertionError(op + " is no operation on TDs");
         };
+    }
+
+    private static int create(KvmTdx vm) {
+        KvmVcpu vcpu = vm.createVcpu();
+        return vcpu == null ? Errno.EIO : vcpu.init(0);
     }
 
     private static int fault(Guest guest, int vcpu, @Gpa long gpa) {
@@ -370,12 +387,17 @@ final class KvmWorld implements World {
 
     /**
      * A fault on memory that another thread has made shared goes to user space. A terminated VM is
-     * dead, and cannot be terminated while one of its vCPUs is inside an ioctl.
+     * dead, and cannot be terminated while one of its vCPUs is inside an ioctl. While a vCPU is
+     * being created the steps of a TD are refused, and once it is finalised it gets no more vCPUs.
      */
     private boolean isExpected(Op op, int result) {
         boolean faults = op.verb() == Verb.FAULT || op.verb() == Verb.ACCEPT;
         boolean terminates = program.has(Verb.TERMINATE, op.td());
+        boolean builds = op.verb() == Verb.CREATE || op.verb() == Verb.FINALIZE;
+        boolean comesLate = op.verb() == Verb.CREATE && program.has(Verb.FINALIZE, op.td());
         return result == Errno.OK
+                || (builds && result == Errno.EBUSY)
+                || (comesLate && (result == Errno.EINVAL || result == Errno.EIO))
                 || (faults && result == Errno.EFAULT)
                 || (terminates && result == Errno.EIO)
                 || (op.verb() == Verb.TERMINATE && result == Errno.EBUSY);

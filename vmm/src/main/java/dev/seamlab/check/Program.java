@@ -118,9 +118,16 @@ public record Program(List<List<Op>> threads) {
 
     /** Whether some thread does this to a TD. */
     boolean has(Verb verb, int td) {
-        return threads.stream()
-                .flatMap(List::stream)
-                .anyMatch(op -> op.verb() == verb && op.td() == td);
+        return count(verb, td) > 0;
+    }
+
+    /** How often this is done to a TD. */
+    int count(Verb verb, int td) {
+        return (int)
+                threads.stream()
+                        .flatMap(List::stream)
+                        .filter(op -> op.verb() == verb && op.td() == td)
+                        .count();
     }
 
     /** Each thread as text. */

@@ -45,6 +45,10 @@ public enum Scenario {
             "terminate-fault",
             "KVM_TDX_TERMINATE_VM meets a fault and a zap of the same TD (R-44)",
             "terminate | fault g0; zap g0"),
+    CREATE_FINALIZE(
+            "create-finalize",
+            "a vCPU is created and initialised while its TD is finalised (R-41)",
+            "create | finalize"),
     SPLIT_FAULT(
             "split-fault",
             "a 2M page is split while another TD faults for the first time: DEMOTE meets ADD (R-37)",

@@ -6,6 +6,8 @@ import dev.seamlab.host.HostPolicy.GetPut;
 import dev.seamlab.host.Preset;
 import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.pamt.PamtBacking;
+import dev.seamlab.kvm.KvmTdx;
+import dev.seamlab.kvm.PairLedger;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -20,9 +22,21 @@ import java.util.stream.Collectors;
  * @param origin where it comes from
  * @param policy of the host
  * @param backing get and put of a host that came up with this policy
+ * @param vms KVM on that host
  */
 public record Variant(
-        String name, String origin, HostPolicy policy, Function<TdxHost, PamtBacking> backing) {
+        String name,
+        String origin,
+        HostPolicy policy,
+        Function<TdxHost, PamtBacking> backing,
+        VmMaker vms) {
+
+    /** Makes the VMs of programs on TDs; parameters as of {@link KvmTdx}. */
+    @FunctionalInterface
+    public interface VmMaker {
+        /** A VM without anything. */
+        KvmTdx make(TdxHost host, PairLedger ledger, int owner, int maxVcpus);
+    }
 
     /** The variants of get and put that hosts can run, in the order of their history. */
     public static List<Variant> all() {
@@ -48,12 +62,14 @@ public record Variant(
                 origin,
                 new HostPolicy(
                         usual.pamt(), getPut, usual.refcounts(), usual.pool(), usual.install()),
-                TdxHost::backing);
+                TdxHost::backing,
+                KvmTdx::new);
     }
 
     /** A preset, with everything that belongs to it. */
     public static Variant of(Preset preset) {
-        return new Variant(preset.id(), preset.description(), preset.policy(), TdxHost::backing);
+        return new Variant(
+                preset.id(), preset.description(), preset.policy(), TdxHost::backing, KvmTdx::new);
     }
 
     /**

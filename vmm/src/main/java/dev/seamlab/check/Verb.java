@@ -17,6 +17,8 @@ public enum Verb {
     SPLIT(Room.KVM, true, "as zap, of a gN that a 2M page covers at the start: DEMOTE comes first"),
     PRIVATE(Room.KVM, true, "makes gN private again"),
     RECLAIM(Room.KVM, true, "punches gN's page out of guest_memfd"),
+    CREATE(Room.KVM, false, "KVM_CREATE_VCPU, then KVM_TDX_INIT_VCPU of the new vCPU"),
+    FINALIZE(Room.KVM, false, "KVM_TDX_FINALIZE_VM, of a TD that is not finalised at the start"),
     TERMINATE(Room.KVM, false, "KVM_TDX_TERMINATE_VM: gives the KeyID back, the VM is dead"),
     TEARDOWN(Room.KVM, false, "destroys the TD; the other threads let it alone");
 

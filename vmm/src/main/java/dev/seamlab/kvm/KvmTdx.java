@@ -36,6 +36,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class KvmTdx {
     private final TdxHost host;
+    private final StateGuard guard;
     private final PairLedger ledger;
     private final int owner;
     private final VmLife life = new VmLife();
@@ -72,7 +73,13 @@ public final class KvmTdx {
      * @param maxVcpus KVM_CAP_MAX_VCPUS
      */
     public KvmTdx(TdxHost host, PairLedger ledger, int owner, int maxVcpus) {
+        this(host, ledger, owner, maxVcpus, VmStateGuard::with);
+    }
+
+    /** A VM whose steps lock something else. */
+    KvmTdx(TdxHost host, PairLedger ledger, int owner, int maxVcpus, StateGuard guard) {
         this.host = host;
+        this.guard = guard;
         this.ledger = ledger;
         this.owner = owner;
         this.vcpus = new VcpuTable(this, host, maxVcpus);
@@ -458,8 +465,13 @@ public final class KvmTdx {
         return known;
     }
 
+    /** Does a step of an ioctl with its locks held, see {@link StateGuard}. */
+    int guarded(@Nullable KvmVcpu vcpu, StateGuard.Step step) {
+        return guard.with(this, vcpu, step);
+    }
+
     /** Works where the world may not be stopped. */
-    int working(VmStateGuard.Step step) {
+    int working(StateGuard.Step step) {
         return inWorld(step::run);
     }
 

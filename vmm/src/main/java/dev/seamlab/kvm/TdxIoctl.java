@@ -31,8 +31,8 @@ final class TdxIoctl {
         if (step != null && step.locks() == Locks.TRY_VCPUS) {
             return withKvmLock(vm, () -> step.handler().run(vm, null, cmd));
         }
-        return VmStateGuard.with(
-                vm,
+        return vm.guarded(
+                null,
                 () ->
                         step == null || step.scope() != Scope.VM
                                 ? Errno.EINVAL
@@ -48,8 +48,8 @@ final class TdxIoctl {
         TdxStep known = TdxStep.of(cmd.id());
         TdxStep step = known != null && known.scope() == Scope.VCPU ? known : null;
         int result =
-                VmStateGuard.with(
-                        vm,
+                vm.guarded(
+                        vcpu,
                         () -> {
                             if (!isBeingBuilt(vm)) {
                                 return Errno.EINVAL;
@@ -76,7 +76,7 @@ final class TdxIoctl {
         return vm.hasKeyId() && !vm.isRunnable();
     }
 
-    private static int withKvmLock(KvmTdx vm, VmStateGuard.Step step) {
+    private static int withKvmLock(KvmTdx vm, StateGuard.Step step) {
         vm.kvmLock().lock();
         try {
             return step.run();

@@ -2,6 +2,7 @@
 package dev.seamlab.kvm;
 
 import dev.seamlab.host.kernel.Errno;
+import org.jspecify.annotations.Nullable;
 
 /**
  * "All the locks" for a step that moves a TD to another state or needs it to stay in one (Linux
@@ -20,13 +21,8 @@ final class VmStateGuard implements AutoCloseable {
         this.locked = locked;
     }
 
-    /** A step to be done with everything locked. */
-    interface Step {
-        int run();
-    }
-
-    /** Runs a step with everything locked; EBUSY where that cannot be. */
-    static int with(KvmTdx vm, Step step) {
+    /** {@link StateGuard}: all the locks, whoever asks. */
+    static int with(KvmTdx vm, @Nullable KvmVcpu caller, StateGuard.Step step) {
         vm.kvmLock().lock();
         if (vm.vcpuTable().hasOneInCreation()) {
             vm.kvmLock().unlock();

@@ -52,7 +52,13 @@ class KvmSchedulesTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"v4, fault-zap", "v4, terminate-fault", "merged, terminate-fault"})
+    @CsvSource({
+        "v4, fault-zap",
+        "v4, terminate-fault",
+        "merged, terminate-fault",
+        "v4, create-finalize",
+        "merged, create-finalize"
+    })
     void smallScenario_hasNoScheduleLeft(String variant, String program) {
         Report report = check(variant, program, schedules(2000));
         assertThat(report.counterexample()).isNull();

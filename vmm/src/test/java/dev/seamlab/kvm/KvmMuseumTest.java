@@ -4,12 +4,19 @@ package dev.seamlab.kvm;
 import static dev.seamlab.kvm.KvmRig.ok;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.cpu.HostCpu;
+import dev.seamlab.host.fault.SeamcallFaults;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.host.pamt.FaultPool;
 import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.machine.Addresses;
+import dev.seamlab.machine.GuestMode.Access;
+import dev.seamlab.machine.GuestMode.Outcome;
+import dev.seamlab.machine.LogicalCpu;
+import dev.seamlab.machine.Registers;
+import dev.seamlab.machine.Seam;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.abi.PageInfo;
@@ -20,6 +27,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -71,6 +80,100 @@ class KvmMuseumTest {
         return vm;
     }
 
+    /** A vCPU's pool, from KVM_CREATE_VCPU on. */
+    private static class VcpuPool {
+        @Nullable FaultPool pool;
+
+        void create(TdxHost host) {
+            pool = host.newFaultPool(0);
+        }
+
+        final void free() {
+            Objects.requireNonNull(pool, "the list's head was never initialised").drain();
+        }
+    }
+
+    /** memory of zeroes until KVM_TDX_INIT_VCPU makes a pool of it. */
+    private static final class R28PoolOfInitVcpu extends VcpuPool {
+        @Override
+        void create(TdxHost host) {
+            // Not yet.
+        }
+    }
+
+    /** Somebody else holds the lock of the Secure EPT. */
+    private static class BusyAug implements SeamcallFaults.Answer {
+        @Override
+        public long answer(Seam module, LogicalCpu cpu, Registers regs) {
+            long busy = StatusCode.OPERAND_BUSY.with(Operand.SEPT_TREE);
+            regs.rax(busy);
+            return busy;
+        }
+    }
+
+    /**
+     * An event is pending whenever AUG is BUSY, so that KVM leaves its loop and enters the guest
+     * once more (R-40). Repeated in place, the calls would be no more than that.
+     */
+    private static final class R40LeavesTheLoop extends BusyAug {
+        @Override
+        public long answer(Seam module, LogicalCpu cpu, Registers regs) {
+            cpu.raiseInterrupt();
+            return super.answer(module, cpu, regs);
+        }
+    }
+
+    /**
+     * The kernel's list of the vCPUs that a CPU knows, threaded through the vCPUs themselves: a
+     * vCPU is on it from when it is loaded there until it is flushed or freed. The memory of one
+     * that was freed is used again.
+     */
+    private static class VcpusOfCpu implements Consumer<HostCpu> {
+        private static final int HEAD = 0;
+        private final int[] next;
+        private boolean hasNoEnd;
+
+        VcpusOfCpu(int vcpus) {
+            next = new int[vcpus + 1];
+        }
+
+        final void load(int vcpu) {
+            next[vcpu + 1] = next[HEAD];
+            next[HEAD] = vcpu + 1;
+        }
+
+        void free(int vcpu) {
+            for (int at = HEAD; at != vcpu + 1; at = next[at]) {
+                if (next[at] == vcpu + 1) {
+                    next[at] = next[vcpu + 1];
+                    return;
+                }
+            }
+        }
+
+        /** The CPU goes offline: all of them are flushed. */
+        @Override
+        public final void accept(HostCpu cpu) {
+            int seen = 0;
+            for (int at = next[HEAD]; at != HEAD && !hasNoEnd; at = next[at]) {
+                hasNoEnd = ++seen == next.length;
+            }
+            next[HEAD] = HEAD;
+        }
+    }
+
+    /** a vCPU whose creation fails is freed as it is. */
+    private static final class R42FreesWhatIsListed extends VcpusOfCpu {
+        R42FreesWhatIsListed(int vcpus) {
+            super(vcpus);
+        }
+
+        @Override
+        void free(int vcpu) {
+            // Still on the list.
+        }
+    }
+
     /** A defect and the visit that shows it. */
     enum Exhibit {
         R27(
@@ -87,6 +190,16 @@ class KvmMuseumTest {
                     }
                     tour.does("a fault whose first AUG is BUSY");
                     Prefaults.map(vm, AT, PageInfo.LEVEL_4K);
+                    tour.audits();
+                }),
+        R28(
+                "pool initialised by INIT_VCPU, drained with any vCPU",
+                (tour, asItWas) -> {
+                    VcpuPool pool = asItWas ? new R28PoolOfInitVcpu() : new VcpuPool();
+                    tour.does("KVM_CREATE_VCPU");
+                    pool.create(tour.rig.host);
+                    tour.does("the vCPU is freed");
+                    pool.free();
                     tour.audits();
                 }),
         R29(
@@ -139,6 +252,70 @@ class KvmMuseumTest {
                         vcpu.flush();
                     }
                     tour.sees("the VM is dead", !vm.isDead());
+                }),
+        R40(
+                "the loop around BUSY is left too early",
+                (tour, asItWas) -> {
+                    KvmTdx vm = tour.rig.vm(1);
+                    ok(vm.addMemslot(0, KvmRig.MEMORY));
+                    ok(vm.initVm(new TdConfig(0, 3, 48))); // the guest wants its #VE
+                    KvmVcpu vcpu = KvmRig.vcpu(vm);
+                    ok(vcpu.init(0));
+                    ok(vm.setMemoryAttributes(0, KvmRig.MEMORY, true));
+                    ok(vm.finalizeVm());
+                    int busy = 10;
+                    tour.rig.faults.replace(
+                            Leaf.MEM_PAGE_AUG,
+                            1,
+                            busy,
+                            asItWas ? new R40LeavesTheLoop() : new BusyAug());
+                    tour.does("an access whose AUG is BUSY " + busy + " times");
+                    int[] executed = new int[1];
+                    long before = tour.rig.faults.calls(Leaf.VP_ENTER);
+                    KvmRig.run(
+                            vm,
+                            vcpu,
+                            cpu -> {
+                                executed[0]++;
+                                if (cpu.touch(AT, Access.READ)
+                                        == Outcome.VIRTUALIZATION_EXCEPTION) {
+                                    vcpu.requestExit();
+                                }
+                            });
+                    // The guest's last step leaves the run by itself.
+                    long entries = tour.rig.faults.calls(Leaf.VP_ENTER) - before;
+                    tour.sees(
+                            "zero-step filter: "
+                                    + entries
+                                    + " entries, and the guest ran in "
+                                    + executed[0]
+                                    + " of them",
+                            entries == executed[0]);
+                    tour.rig.faults.clear();
+                    tour.audits();
+                }),
+        R42(
+                "a vCPU whose creation failed stays on its CPU's list",
+                (tour, asItWas) -> {
+                    VcpusOfCpu list = asItWas ? new R42FreesWhatIsListed(2) : new VcpusOfCpu(2);
+                    tour.rig.host.addOfflineListener(list);
+                    KvmTdx vm = tour.rig.vm(2);
+                    ok(vm.initVm(KvmRig.CONFIG));
+                    tour.does("KVM_CREATE_VCPU loads a vCPU on CPU 1 and fails");
+                    ok(vm.vcpuTable().begin());
+                    list.load(0);
+                    vm.vcpuTable().abandon();
+                    list.free(0);
+                    tour.does("the next one gets its memory, and is loaded there");
+                    KvmVcpu vcpu = KvmRig.vcpu(vm);
+                    list.load(vcpu.index());
+                    ok(vcpu.init(0));
+                    tour.does("CPU 1 goes offline");
+                    ok(tour.rig.host.offline(1));
+                    tour.sees("the list of the CPU's vCPUs has no end", !list.hasNoEnd);
+                    ok(tour.rig.host.online(1));
+                    tour.rig.host.removeOfflineListener(list);
+                    tour.audits();
                 }),
         R43(
                 "a donated page is freed instead of reclaimed",
@@ -194,7 +371,12 @@ class KvmMuseumTest {
 
         Tour run(boolean asItWas) {
             Tour tour = new Tour();
-            visit.go(tour, asItWas);
+            try {
+                visit.go(tour, asItWas);
+            } catch (NullPointerException raised) {
+                // What would be a fault in the kernel.
+                tour.sees("raised: " + raised.getClass().getSimpleName(), false);
+            }
             return tour;
         }
 

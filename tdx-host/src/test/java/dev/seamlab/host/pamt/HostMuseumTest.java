@@ -13,6 +13,7 @@ import dev.seamlab.host.kernel.KernelLog;
 import dev.seamlab.host.mem.FailureInjection;
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.host.tdh.SeamcallErrno;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Machine;
 import dev.seamlab.machine.PhysicalMemory;
@@ -150,6 +151,28 @@ class HostMuseumTest {
                     }
                     return status;
                 };
+    }
+
+    /** A CPU that faults at SEAMCALL, as the kernel's wrapper reports it. */
+    private static Seam raises(long status) {
+        return (cpu, regs) -> {
+            regs.rax(status);
+            return status;
+        };
+    }
+
+    /** both halves are masked, so the made-up status of every fault looks like #GP. */
+    private static final class R33ComparesByMask implements SeamcallErrno {
+        @Override
+        public int of(long status) {
+            return looksLike(status, GENERAL_PROTECTION)
+                    ? Errno.EOPNOTSUPP
+                    : looksLike(status, INVALID_OPCODE) ? Errno.EACCES : KERNEL.of(status);
+        }
+
+        private static boolean looksLike(long status, long fault) {
+            return (status & Status.CODE_MASK) == (fault & Status.CODE_MASK);
+        }
     }
 
     /**
@@ -398,6 +421,25 @@ class HostMuseumTest {
                     tour.sees(
                             "nobody is charged for it",
                             lab.host.pages().usedPages(PageUse.CONTROL) == 1);
+                }),
+        R33(
+                "#UD and #GP of SEAMCALL told apart by mask",
+                (tour, asItWas) -> {
+                    tour.does("SEAMCALL raises #UD: the CPU is not in VMX operation");
+                    Machine machine =
+                            machine(Hosts.small(), seam -> raises(SeamcallErrno.INVALID_OPCODE));
+                    int errno = Errno.OK;
+                    try {
+                        Hosts.bringUp(
+                                machine, asItWas ? new R33ComparesByMask() : SeamcallErrno.KERNEL);
+                    } catch (TdxInitException e) {
+                        errno = e.errno();
+                    }
+                    tour.sees(
+                            "taken for #GP, of a CPU without TDX: "
+                                    + Errno.name(errno)
+                                    + " instead of EACCES",
+                            errno == Errno.EACCES);
                 }),
         R45(
                 "a field that the module need not have is read",

@@ -12,8 +12,11 @@ import dev.seamlab.check.Rule;
 import dev.seamlab.check.Schedule;
 import dev.seamlab.check.Variant;
 import dev.seamlab.host.HostPolicy.GetPut;
+import dev.seamlab.host.Preset;
 import dev.seamlab.host.TdxHost;
 import dev.seamlab.host.pamt.PamtBacking;
+import dev.seamlab.kvm.KvmTdx;
+import dev.seamlab.kvm.LocksBefore619;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -140,6 +143,18 @@ class MuseumTest {
                 "get; put | get",
                 "",
                 Rule.I3),
+        R41(
+                "R-41",
+                "each step takes only the lock of what it was called on",
+                new Variant(
+                        "mutant",
+                        "test",
+                        Preset.DEFAULT.policy(),
+                        TdxHost::backing,
+                        LocksBefore619::vm),
+                "create | finalize",
+                "",
+                Rule.REFUSED),
         I5(
                 "I5",
                 "allocates under pamt_lock",
@@ -268,7 +283,8 @@ class MuseumTest {
     }
 
     private static Variant mutant(Function<TdxHost, PamtBacking> maker) {
-        return new Variant("mutant", "test", Variant.of(GetPut.DEC_AND_LOCK).policy(), maker);
+        return new Variant(
+                "mutant", "test", Variant.of(GetPut.DEC_AND_LOCK).policy(), maker, KvmTdx::new);
     }
 
     @ParameterizedTest
