@@ -5,9 +5,6 @@ import dev.seamlab.machine.sched.Act;
 import dev.seamlab.machine.sched.LogicalThread;
 import dev.seamlab.machine.sched.SteppedRun;
 import java.util.Arrays;
-import java.util.Collections;
-import java.util.IdentityHashMap;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,10 +38,7 @@ final class Dpor implements Search {
     private static final int WAITS = 2;
 
     private static final int ID_SHIFT = 2;
-    private static final int NONE = -1;
-    private static final int LAST_WRITE = 0;
-    private static final int LAST_ACQUIRE = 1;
-    private static final int LAST_READ = 2;
+    private static final int NONE = LastUses.NONE;
 
     /** Schedules that may be void before every eighth of them is too many. */
     private static final int MOST_VOID = 64;
@@ -52,7 +46,7 @@ final class Dpor implements Search {
     private static final Object WAKES = new Object();
 
     private final int n;
-    private final Words words = new Words();
+    private final LastUses uses;
 
     // One row per step of the present schedule: the state before it, and the step.
     private int[] enabled = new int[1024];
@@ -81,15 +75,7 @@ final class Dpor implements Search {
     private int further;
     private long begun;
     private long voided;
-    private boolean[] plain = new boolean[1024];
-
-    // What the tables by word held before each step changed them.
-    private int[] undoAt = new int[1024];
-    private int[] undoKeys = new int[4096];
-    private int[] undoValues = new int[4096];
-    private int undoSize;
-    private int[] wordsAt = new int[1024];
-    private final Set<Object> arrays = Collections.newSetFromMap(new IdentityHashMap<>());
+    private boolean[] flows = new boolean[1024];
 
     /** Whether the step that is finished now took a lock without waiting for it. */
     private boolean tries;
@@ -99,12 +85,6 @@ final class Dpor implements Search {
     private final int[] count;
     private final int[] pendingId;
 
-    // By word.
-    private int[] lastWrite = new int[1024];
-    private int[] lastAcquire = new int[1024];
-    private int[] lastRead;
-    private int wordsKnown;
-
     Dpor(int threads) {
         n = threads;
         clock = new int[n][n];
@@ -112,7 +92,7 @@ final class Dpor implements Search {
         pendingId = new int[n];
         clocks = new int[1024 * n];
         counts = new int[1024 * n];
-        lastRead = new int[1024 * n];
+        uses = new LastUses(n);
     }
 
     @Override
@@ -153,9 +133,7 @@ final class Dpor implements Search {
             return;
         }
         finished = 0;
-        undoSize = 0;
-        words.clear();
-        wordsKnown = 0;
+        uses.clear();
         Arrays.fill(count, 0);
         for (int[] row : clock) {
             Arrays.fill(row, 0);
@@ -164,13 +142,7 @@ final class Dpor implements Search {
 
     /** All that is known by thread and by word is as it was before a step was finished. */
     private void rewind(int d) {
-        for (int keep = undoAt[d]; undoSize > keep; ) {
-            undoSize--;
-            int index = undoKeys[undoSize] >>> 2;
-            table(undoKeys[undoSize] & 3)[index] = undoValues[undoSize];
-        }
-        words.truncate(wordsAt[d]);
-        wordsKnown = wordsAt[d];
+        uses.rewind(d);
         System.arraycopy(counts, d * n, count, 0, n);
         int missing = (1 << n) - 1;
         for (int e = d - 1; e >= 0 && missing != 0; e--) {
@@ -185,28 +157,6 @@ final class Dpor implements Search {
                 Arrays.fill(clock[t], 0);
             }
         }
-    }
-
-    private int[] table(int number) {
-        return switch (number) {
-            case LAST_WRITE -> lastWrite;
-            case LAST_ACQUIRE -> lastAcquire;
-            default -> lastRead;
-        };
-    }
-
-    private void put(int table, int index, int value) {
-        int[] words = table(table);
-        if (words[index] == value) {
-            return;
-        }
-        if (undoSize == undoKeys.length) {
-            undoKeys = Arrays.copyOf(undoKeys, 2 * undoSize);
-            undoValues = Arrays.copyOf(undoValues, 2 * undoSize);
-        }
-        undoKeys[undoSize] = index << 2 | table;
-        undoValues[undoSize++] = words[index];
-        words[index] = value;
     }
 
     @Override
@@ -233,7 +183,7 @@ final class Dpor implements Search {
             finish(run);
         }
         announce(run);
-        wordsAt[depth] = words.size();
+        uses.begins(depth);
         if (isVoid) {
             draining = true;
             return mask == 0 ? SteppedRun.STOP : prefer(run, mask);
@@ -260,7 +210,7 @@ final class Dpor implements Search {
         return next;
     }
 
-    /** Up to the next change of thread, or the next step that may have to wait. */
+    /** Up to the next change of thread, or the next wait for a condition. */
     private int goTheKnownWay(SteppedRun run, int mask) {
         int next = chosen[depth];
         LogicalThread thread = run.thread(next);
@@ -273,7 +223,7 @@ final class Dpor implements Search {
             throw strayed();
         }
         int to = depth + 1;
-        while (plain[depth] && to < prefixAtBegin - 1 && chosen[to] == next && plain[to]) {
+        while (flows[depth] && to < prefixAtBegin - 1 && chosen[to] == next && flows[to]) {
             to++;
         }
         further = to - depth - 1;
@@ -372,19 +322,9 @@ final class Dpor implements Search {
     }
 
     private int id(Object array, int place) {
-        int id = words.id(array, place);
-        if (id >= wordsKnown) {
-            isVoid |= arrays.add(array) && quick;
-            if (id >= lastWrite.length) {
-                lastWrite = Arrays.copyOf(lastWrite, 2 * id);
-                lastAcquire = Arrays.copyOf(lastAcquire, 2 * id);
-                lastRead = Arrays.copyOf(lastRead, 2 * id * n);
-            }
-            lastWrite[id] = NONE;
-            lastAcquire[id] = NONE;
-            Arrays.fill(lastRead, id * n, id * n + n, NONE);
-            wordsKnown = id + 1;
-        }
+        int arrays = uses.arraysEverSeen();
+        int id = uses.number(array, place);
+        isVoid |= quick && uses.arraysEverSeen() > arrays;
         return id;
     }
 
@@ -392,19 +332,12 @@ final class Dpor implements Search {
     private void take(SteppedRun run, int t) {
         LogicalThread thread = run.thread(t);
         more[depth] = null;
-        plain[depth] = false;
+        flows[depth] = hasWord(thread.act());
         access[depth] = NONE;
         int word = pendingId[t] << ID_SHIFT;
         switch (thread.act()) {
-            case READ -> {
-                access[depth] = word;
-                plain[depth] = true;
-            }
-            case WRITE, UPDATE -> {
-                access[depth] = word | WRITES;
-                plain[depth] = true;
-            }
-            case TRY_LOCK, UNLOCK, ENQUEUE -> access[depth] = word | WRITES;
+            case READ -> access[depth] = word;
+            case WRITE, UPDATE, TRY_LOCK, UNLOCK, ENQUEUE -> access[depth] = word | WRITES;
             case LOCK -> access[depth] = word | WRITES | WAITS;
             case WAKE -> {
                 access[depth] = word | WRITES;
@@ -430,7 +363,7 @@ final class Dpor implements Search {
     private void finish(SteppedRun run) {
         int e = depth - 1;
         finished = depth;
-        undoAt[e] = undoSize;
+        uses.ends(e);
         Act act = run.lastAct();
         if ((act == Act.UPDATE || act == Act.TRY_LOCK) && run.lastBefore() == run.lastAfter()) {
             access[e] &= ~WRITES;
@@ -469,11 +402,10 @@ final class Dpor implements Search {
 
     private void races(int what, int t) {
         int id = what >>> ID_SHIFT;
-        int write = (what & WAITS) != 0 ? lastAcquire[id] : lastWrite[id];
-        race(write, t);
+        race((what & WAITS) != 0 ? uses.taken(id) : uses.written(id), t);
         if ((what & WRITES) != 0) {
             for (int q = 0; q < n; q++) {
-                race(lastRead[id * n + q], t);
+                race(uses.read(id, q), t);
             }
         }
     }
@@ -536,35 +468,37 @@ final class Dpor implements Search {
 
     private void happensAfter(int what, int t) {
         int id = what >>> ID_SHIFT;
-        join(lastWrite[id], t);
+        join(uses.written(id), t);
         if ((what & WRITES) != 0) {
             for (int q = 0; q < n; q++) {
-                join(lastRead[id * n + q], t);
+                join(uses.read(id, q), t);
             }
         }
     }
 
     private void join(int earlier, int t) {
-        if (earlier != NONE) {
-            for (int p = 0; p < n; p++) {
-                clock[t][p] = Math.max(clock[t][p], clocks[earlier * n + p]);
-            }
+        if (earlier == NONE) {
+            return;
+        }
+        int q = chosen[earlier];
+        int[] known = clock[t];
+        if (known[q] > counts[earlier * n + q]) {
+            return; // it happens before already, and with it all that came before it
+        }
+        for (int p = 0; p < n; p++) {
+            known[p] = Math.max(known[p], clocks[earlier * n + p]);
         }
     }
 
     private void remember(int what, int e, int t) {
         int id = what >>> ID_SHIFT;
         if ((what & WRITES) != 0) {
-            put(LAST_WRITE, id, e);
-            // Who read before this write is before everybody after it.
-            for (int q = 0; q < n; q++) {
-                put(LAST_READ, id * n + q, NONE);
-            }
+            uses.writes(id, e);
         } else {
-            put(LAST_READ, id * n + t, e);
+            uses.reads(id, t, e);
         }
         if ((what & WAITS) != 0 || tries) {
-            put(LAST_ACQUIRE, id, e);
+            uses.takes(id, e);
         }
     }
 
@@ -635,9 +569,7 @@ final class Dpor implements Search {
         chosen = Arrays.copyOf(chosen, length);
         access = Arrays.copyOf(access, length);
         signatures = Arrays.copyOf(signatures, length);
-        plain = Arrays.copyOf(plain, length);
-        undoAt = Arrays.copyOf(undoAt, length);
-        wordsAt = Arrays.copyOf(wordsAt, length);
+        flows = Arrays.copyOf(flows, length);
         more = Arrays.copyOf(more, length);
         asleep = Arrays.copyOf(asleep, length * n);
         clocks = Arrays.copyOf(clocks, length * n);

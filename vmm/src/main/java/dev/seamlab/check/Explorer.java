@@ -175,9 +175,7 @@ final class Explorer {
         @Override
         public int choose(SteppedRun run) {
             // Steps that were granted came after the one that was noted.
-            while (length < run.steps()) {
-                note(chosen);
-            }
+            note(chosen, run.steps());
             findings.at(run.steps());
             // What other schedules stand for is not looked at again, and not step by step.
             if (run.last() >= 0 && !search.wasRedundant()) {
@@ -205,11 +203,15 @@ final class Explorer {
         all.subList(before, all.size()).forEach(story::alarm);
     }
 
-    private void note(int chosen) {
-        if (length == choices.length) {
-            choices = Arrays.copyOf(choices, 2 * length);
+    /** All steps up to here, from where they are not noted yet, are the same thread's. */
+    private void note(int chosen, int steps) {
+        if (steps > choices.length) {
+            choices = Arrays.copyOf(choices, 2 * steps);
         }
-        choices[length++] = (byte) chosen;
+        if (steps > length) {
+            Arrays.fill(choices, length, steps, (byte) chosen);
+            length = steps;
+        }
     }
 
     private void judge(SteppedRun run, End end) {

@@ -4,25 +4,44 @@ package dev.seamlab.check;
 import dev.seamlab.machine.sched.Lock;
 import dev.seamlab.machine.sched.LockRank;
 import dev.seamlab.machine.sched.SteppedRun;
+import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Names of shared words, in the words of the patches; what has no name is left out of reports. */
 final class Legend {
-    private final IdentityHashMap<Object, Map<Integer, String>> names = new IdentityHashMap<>();
+    /** Names of words of one array, by place. */
+    private record Names(Object array, Map<Integer, String> names) {}
+
+    // A few arrays, asked for at each step: quicker than a table.
+    private final List<Names> known = new ArrayList<>();
 
     void clear() {
-        names.clear();
+        known.clear();
     }
 
     /** Names the words that an action looks at. */
     void learn(String name, Runnable look) {
         for (SteppedRun.Word word : SteppedRun.wordsOf(look)) {
-            names.computeIfAbsent(word.array(), array -> new HashMap<>())
-                    .putIfAbsent(word.index(), name);
+            Names names = of(word.array());
+            if (names == null) {
+                names = new Names(word.array(), new HashMap<>());
+                known.add(names);
+            }
+            names.names.putIfAbsent(word.index(), name);
         }
+    }
+
+    @SuppressWarnings("ReferenceEquality") // a word is a place in one certain array
+    private @Nullable Names of(Object array) {
+        for (int i = 0; i < known.size(); i++) {
+            if (known.get(i).array == array) {
+                return known.get(i);
+            }
+        }
+        return null;
     }
 
     /** Name of a word or lock, or null. */
@@ -30,8 +49,8 @@ final class Legend {
         if (where instanceof Lock lock) {
             return name(lock.rank());
         }
-        Map<Integer, String> known = names.get(where);
-        return known == null ? null : known.get(at);
+        Names names = of(where);
+        return names == null ? null : names.names.get(at);
     }
 
     /** The kernel's name of a lock. */

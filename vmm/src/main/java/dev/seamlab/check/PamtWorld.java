@@ -61,7 +61,7 @@ final class PamtWorld implements World {
     private final List<String> log = new ArrayList<>();
     private Narration notes = Narration.NONE;
     private @Nullable Lab lab;
-    private boolean pamtLocked;
+    private final List<Lock> pamtLocks = new ArrayList<>();
 
     // Written by threads between their steps, one at a time.
     private final List<String> failed = new ArrayList<>();
@@ -164,10 +164,10 @@ final class PamtWorld implements World {
             now = build();
             lab = now;
             Arrays.fill(held, 0);
+            pamtLocks.clear();
             adjust(now);
             learn(now);
         }
-        pamtLocked = false;
         failed.clear();
         refusals.clear();
         now.calls.disarm();
@@ -395,8 +395,8 @@ final class PamtWorld implements World {
         Object where = run.lastWhere();
         boolean boundary = false;
         if (where instanceof Lock lock && lock.rank() == LockRank.PAMT) {
-            pamtLocked = run.lastAct() == Act.LOCK;
-            boundary = !pamtLocked;
+            learn(lock);
+            boundary = run.lastAct() == Act.UNLOCK;
         } else if (run.lastAct() == Act.UPDATE || run.lastAct() == Act.WRITE) {
             boundary = legend.name(where, run.lastAt()) != null;
         }
@@ -409,9 +409,26 @@ final class PamtWorld implements World {
         if (!failed.isEmpty()) {
             into.add(Rule.FAILED, failed.getFirst());
         }
-        if (boundary && !pamtLocked) {
+        if (boundary && isPamtFree()) {
             checkRanges(into);
         }
+    }
+
+    /** There may be several, of those who are to be caught. */
+    private void learn(Lock lock) {
+        if (!pamtLocks.contains(lock)) {
+            pamtLocks.add(lock);
+        }
+    }
+
+    /** Whether nobody holds pamt_lock. It was seen before anybody could take it unseen. */
+    private boolean isPamtFree() {
+        for (int i = 0; i < pamtLocks.size(); i++) {
+            if (SteppedRun.isHeld(pamtLocks.get(i))) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Outside the lock a count above zero, and a user, mean that the pair is there. */

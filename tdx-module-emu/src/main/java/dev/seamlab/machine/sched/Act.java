@@ -23,16 +23,28 @@ public enum Act {
     /** Nothing more. */
     END;
 
+    /** By number of the step: looked at for each of them. */
+    private static final Act[] BY_STEP = bySteps();
+
+    private static Act[] bySteps() {
+        Act[] acts = new Act[Wiring.Step.values().length];
+        for (Wiring.Step step : Wiring.Step.values()) {
+            acts[step.ordinal()] =
+                    switch (step) {
+                        case READ -> READ;
+                        case WRITE -> WRITE;
+                        case COMPARE_AND_SET -> UPDATE;
+                        case LOCK -> LOCK;
+                        case TRY_LOCK -> TRY_LOCK;
+                        case UNLOCK -> UNLOCK;
+                        case WAIT -> ENQUEUE;
+                        case SIGNAL -> WAKE;
+                    };
+        }
+        return acts;
+    }
+
     static Act of(Wiring.Step step) {
-        return switch (step) {
-            case READ -> READ;
-            case WRITE -> WRITE;
-            case COMPARE_AND_SET -> UPDATE;
-            case LOCK -> LOCK;
-            case TRY_LOCK -> TRY_LOCK;
-            case UNLOCK -> UNLOCK;
-            case WAIT -> ENQUEUE;
-            case SIGNAL -> WAKE;
-        };
+        return BY_STEP[step.ordinal()];
     }
 }

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.seamlab.machine.sched;
 
-import java.util.ArrayDeque;
-import java.util.Deque;
-
 /**
  * Every lock on the host side, outermost first. A thread may take a lock only if its rank is not
  * lower than the rank of each lock it already holds; equal ranks nest only where noted. This list
@@ -62,19 +59,27 @@ public enum LockRank {
 
     /** The locks that the current thread holds; kept only while assertions are enabled. */
     public static final class Held {
-        private static final ThreadLocal<Deque<LockRank>> STACK =
-                ThreadLocal.withInitial(ArrayDeque::new);
+        private static final ThreadLocal<Held> MINE = ThreadLocal.withInitial(Held::new);
+        private static final LockRank[] RANKS = values();
+
+        /** A bit per rank, so that a higher one makes a greater number. */
+        private int ranks;
+
+        /** The one rank of which a thread may hold several. */
+        private int vcpus;
 
         private Held() {}
 
         /** Whether the current thread holds a lock of this rank. Use in an {@code assert}. */
         public static boolean isHeld(LockRank rank) {
-            return STACK.get().contains(rank);
+            return (MINE.get().ranks & bit(rank)) != 0;
         }
 
         /** Whether the current thread may go to sleep: no spinning lock, no CPU. */
         public static boolean maySleep() {
-            for (LockRank rank : STACK.get()) {
+            int ranks = MINE.get().ranks;
+            for (int left = ranks; left != 0; left &= ~bit(highest(left))) {
+                LockRank rank = highest(left);
                 if (rank.isSpinning() || rank == CPU) {
                     throw new AssertionError("would sleep while holding " + rank);
                 }
@@ -84,7 +89,9 @@ public enum LockRank {
 
         /** Whether the current thread may allocate with reclaim: it holds no spinning lock. */
         public static boolean mayReclaim() {
-            for (LockRank rank : STACK.get()) {
+            int ranks = MINE.get().ranks;
+            for (int left = ranks; left != 0; left &= ~bit(highest(left))) {
+                LockRank rank = highest(left);
                 if (rank.isSpinning()) {
                     throw new AssertionError("would allocate with reclaim while holding " + rank);
                 }
@@ -94,31 +101,45 @@ public enum LockRank {
 
         /** Notes that the current thread took a lock. Fails where that breaks the order. */
         public static boolean push(LockRank rank) {
-            Deque<LockRank> stack = STACK.get();
-            for (LockRank held : stack) {
-                boolean nests = held == rank && rank != VCPU;
-                if (held.compareTo(rank) > 0 || nests) {
-                    throw new AssertionError("lock order: " + rank + " taken after " + held);
-                }
+            Held mine = MINE.get();
+            int bit = bit(rank);
+            boolean nests = rank == VCPU && mine.ranks < 2 * bit;
+            if (mine.ranks >= bit && !nests) {
+                throw new AssertionError(
+                        "lock order: " + rank + " taken after " + highest(mine.ranks));
             }
-            stack.push(rank);
+            mine.ranks |= bit;
+            mine.vcpus += rank == VCPU ? 1 : 0;
             return true;
         }
 
         /** Whether the current thread has given every lock back. Fails where it has not. */
         static boolean isEmpty() {
-            if (!STACK.get().isEmpty()) {
-                throw new AssertionError("lock order: " + STACK.get() + " not given back");
+            int ranks = MINE.get().ranks;
+            if (ranks != 0) {
+                throw new AssertionError("lock order: " + highest(ranks) + " not given back");
             }
             return true;
         }
 
         /** Notes that the current thread let go of a lock. */
         public static boolean pop(LockRank rank) {
-            if (!STACK.get().removeFirstOccurrence(rank)) {
+            Held mine = MINE.get();
+            if ((mine.ranks & bit(rank)) == 0) {
                 throw new AssertionError("unlock of " + rank + ", which this thread does not hold");
             }
+            if (rank != VCPU || --mine.vcpus == 0) {
+                mine.ranks &= ~bit(rank);
+            }
             return true;
+        }
+
+        private static int bit(LockRank rank) {
+            return 1 << rank.ordinal();
+        }
+
+        private static LockRank highest(int ranks) {
+            return RANKS[31 - Integer.numberOfLeadingZeros(ranks)];
         }
     }
 }

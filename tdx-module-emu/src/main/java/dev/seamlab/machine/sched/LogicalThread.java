@@ -155,8 +155,12 @@ public final class LogicalThread {
         if (hides(next, array)) {
             return;
         }
+        boolean mayWait = next == Act.LOCK || next == Act.PAUSE;
+        if (!mayWait && run.passes()) {
+            return;
+        }
         act = next;
-        waits = next == Act.LOCK || next == Act.PAUSE;
+        waits = mayWait;
         where = array;
         at = place;
         pausedAt = run.steps();

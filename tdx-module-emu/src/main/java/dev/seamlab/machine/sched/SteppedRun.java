@@ -3,7 +3,6 @@ package dev.seamlab.machine.sched;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -42,7 +41,8 @@ public final class SteppedRun {
 
         /**
          * How many more steps the thread just chosen takes before anybody is asked again, as far as
-         * it can: for directors that know the way. Asked once after each choice.
+         * it can: for directors that know the way. Asked once after each choice. Of these steps the
+         * run tells of the last one only, and of none where the thread could not take them all.
          */
         default int further() {
             return 0;
@@ -64,7 +64,9 @@ public final class SteppedRun {
     private static final Deque<Strand> STRANDS = new ArrayDeque<>();
 
     private final LogicalThread[] threads;
-    private final Set<LockRank> hidden;
+
+    /** A bit per rank whose critical sections count as part of the step before them. */
+    private final int hidden;
 
     private Director director = run -> STOP;
     private boolean starting;
@@ -92,7 +94,11 @@ public final class SteppedRun {
         if (!isInstalled()) {
             throw new IllegalStateException("this JVM was not started with -D" + PROPERTY);
         }
-        this.hidden = hidden.isEmpty() ? EnumSet.noneOf(LockRank.class) : EnumSet.copyOf(hidden);
+        int ranks = 0;
+        for (LockRank rank : hidden) {
+            ranks |= 1 << rank.ordinal();
+        }
+        this.hidden = ranks;
         this.threads = new LogicalThread[bodies.size()];
         for (int i = 0; i < threads.length; i++) {
             Strand strand = STRANDS.isEmpty() ? new Strand() : STRANDS.pop();
@@ -231,12 +237,19 @@ public final class SteppedRun {
     }
 
     static long valueOf(Object where, int at) {
-        return switch (where) {
-            case int[] words -> words[at];
-            case long[] words -> words[at];
-            case Lock lock -> lock.isFree() ? 0 : 1;
-            default -> 0;
-        };
+        // Asked for each step that somebody looks at: a pattern switch takes several times as long.
+        if (where instanceof long[] words) {
+            return words[at];
+        }
+        if (where instanceof int[] words) {
+            return words[at];
+        }
+        return where instanceof Lock lock && isHeld(lock) ? 1 : 0;
+    }
+
+    /** Whether somebody holds a lock now; for checkers. */
+    public static boolean isHeld(Lock lock) {
+        return !lock.isFree();
     }
 
     long now() {
@@ -244,7 +257,7 @@ public final class SteppedRun {
     }
 
     boolean isHidden(LockRank rank) {
-        return hidden.contains(rank);
+        return (hidden >>> rank.ordinal() & 1) != 0;
     }
 
     void wake(Thread sleeper) {
@@ -255,10 +268,23 @@ public final class SteppedRun {
         }
     }
 
+    /**
+     * Takes a step that was granted and is not the last of those: nobody hears of it. For steps
+     * that never wait.
+     */
+    boolean passes() {
+        if (granted <= 1) {
+            return false;
+        }
+        granted--;
+        steps++;
+        return true;
+    }
+
     /** A thread stands at its next step; returns when it may take it. On its strand. */
     void arrive(LogicalThread self) {
         if (!starting) {
-            if (granted > 0 && self.isEnabled() && steps < MAX_STEPS) {
+            if (granted > 0 && self.isEnabled()) {
                 granted--;
                 took(self);
                 return;
@@ -294,7 +320,12 @@ public final class SteppedRun {
     }
 
     private int decide() {
-        granted = 0;
+        if (granted > 0) {
+            // The thread could not take them all, and its last one was not noted.
+            granted = 0;
+            lastAct = Act.END;
+            lastWhere = this;
+        }
         int mask = look();
         if (mask == 0) {
             mask = passTime();
@@ -321,7 +352,7 @@ public final class SteppedRun {
             throw new IllegalStateException("thread " + chosen + " cannot move");
         }
         took(threads[chosen]);
-        granted = director.further();
+        granted = Math.min(director.further(), MAX_STEPS - steps);
         return chosen;
     }
 
