@@ -10,7 +10,6 @@ import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.host.pamt.AlwaysLockBacking;
 import dev.seamlab.host.pamt.DecAndLockBacking;
 import dev.seamlab.host.pamt.GlobalLockBacking;
-import dev.seamlab.host.pamt.LockAvoidingBacking;
 import dev.seamlab.host.pamt.PageReset;
 import dev.seamlab.host.pamt.PairPages;
 import dev.seamlab.host.pamt.PairSource;
@@ -144,13 +143,6 @@ public abstract class GetPutPrograms {
     public static class GlobalLock extends GetPutPrograms {
         public GlobalLock() {
             super(GlobalLockBacking::new);
-        }
-    }
-
-    /** Version 4 with its optimisation, which has the hole R-16. */
-    public static class LockAvoiding extends GetPutPrograms {
-        public LockAvoiding() {
-            super(LockAvoidingBacking::new);
         }
     }
 

@@ -191,6 +191,17 @@ class RefcountsTest {
     }
 
     @Test
+    void decrement_tellsWhatIsLeft() {
+        SparseRefcounts counts = sparse(FRAMES_PER_PAGE);
+        counts.populate(0, FRAMES_PER_PAGE, 0);
+        counts.set(512, 3);
+        for (int left = 2; left >= 0; left--) {
+            assertThat(counts.decrement(512)).isEqualTo(left);
+            assertThat(counts.read(512)).isEqualTo(left);
+        }
+    }
+
+    @Test
     void decrement_zero_raises_r23() {
         SparseRefcounts counts = sparse(512);
         counts.populate(0, 512, 0);
