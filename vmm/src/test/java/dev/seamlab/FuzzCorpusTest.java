@@ -3,6 +3,7 @@ package dev.seamlab;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.seamlab.control.call.RequestsFuzz;
 import dev.seamlab.guest.GuestProgramFuzz;
 import dev.seamlab.vmm.tdvf.TdvfFuzz;
 import java.io.IOException;
@@ -20,7 +21,8 @@ class FuzzCorpusTest {
     private static final Map<String, Consumer<byte[]>> TARGETS =
             Map.of(
                     "TdvfFuzz", TdvfFuzz::fuzzerTestOneInput,
-                    "GuestProgramFuzz", GuestProgramFuzz::fuzzerTestOneInput);
+                    "GuestProgramFuzz", GuestProgramFuzz::fuzzerTestOneInput,
+                    "RequestsFuzz", RequestsFuzz::fuzzerTestOneInput);
 
     static Stream<String> targets() {
         return TARGETS.keySet().stream().sorted();

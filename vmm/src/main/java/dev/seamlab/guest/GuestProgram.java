@@ -18,14 +18,26 @@ public record GuestProgram(String text, List<Op> ops) implements Workload {
 
     @Override
     public List<Op> compile(GuestMemory memory, int vcpu, int vcpus) {
+        return of(vcpu, ops);
+    }
+
+    /** What a vCPU executes of some operations. A loop without any of its own is none to it. */
+    private static List<Op> of(int vcpu, List<Op> ops) {
         List<Op> mine = new ArrayList<>();
         for (Op op : ops) {
-            if (op instanceof Op.OnVcpu(int only, List<Op> body)) {
-                if (only == vcpu) {
-                    mine.addAll(body);
+            switch (op) {
+                case Op.OnVcpu(int only, List<Op> body) -> {
+                    if (only == vcpu) {
+                        mine.addAll(of(vcpu, body));
+                    }
                 }
-            } else {
-                mine.add(op);
+                case Op.Loop(long times, List<Op> body) -> {
+                    List<Op> round = of(vcpu, body);
+                    if (!round.isEmpty()) {
+                        mine.add(new Op.Loop(times, round));
+                    }
+                }
+                default -> mine.add(op);
             }
         }
         return mine;

@@ -8,6 +8,7 @@ import dev.seamlab.seam.lock.HeldLocks;
 import dev.seamlab.seam.lock.LockPath;
 import dev.seamlab.seam.lock.SharexLock;
 import org.openjdk.jcstress.annotations.Actor;
+import org.openjdk.jcstress.annotations.JCStressMeta;
 import org.openjdk.jcstress.annotations.JCStressTest;
 import org.openjdk.jcstress.annotations.Outcome;
 import org.openjdk.jcstress.annotations.State;
@@ -17,6 +18,9 @@ import org.openjdk.jcstress.infra.results.II_Result;
  * The module's slotted locks on two CPUs. A reader answers the sum of what it sees, {@code a + 2b},
  * an owner 1; who is told BUSY answers -1. The owner writes both fields, so 1 and 2 would be a
  * reader inside with it.
+ *
+ * <p>Each case shows its two actors (jcstress looks for them in the class itself), and its answers
+ * or the case that has the same.
  */
 public class ReaderSlotLitmus {
     private static final int BUSY = -1;
@@ -104,13 +108,7 @@ public class ReaderSlotLitmus {
 
     /** The same where readers are counted in the word. */
     @JCStressTest
-    @Outcome(
-            id = {"0, 1", "3, 1"},
-            expect = ACCEPTABLE,
-            desc = "one after the other")
-    @Outcome(id = "-1, 1", expect = ACCEPTABLE, desc = "the reader met the owner")
-    @Outcome(id = "0, -1", expect = ACCEPTABLE, desc = "the owner met the reader")
-    @Outcome(expect = FORBIDDEN, desc = "together, or refused for nothing")
+    @JCStressMeta(ShareAgainstExclusive.class)
     @State
     public static class CountedShareAgainstExclusive extends TwoCpus {
         public CountedShareAgainstExclusive() {
@@ -262,11 +260,7 @@ public class ReaderSlotLitmus {
 
     /** A Secure EPT entry's lock: the host's way in against the guest's. */
     @JCStressTest
-    @Outcome(
-            id = {"1, 2", "2, 1", "1, -1", "-1, 1"},
-            expect = ACCEPTABLE,
-            desc = "one after the other, or one was refused")
-    @Outcome(expect = FORBIDDEN, desc = "both inside together, or both refused")
+    @JCStressMeta(ExclusiveAgainstExclusive.class)
     @State
     public static class HostAgainstGuest {
         private final long[] words = new long[32];

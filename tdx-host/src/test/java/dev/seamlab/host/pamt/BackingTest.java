@@ -251,6 +251,38 @@ class BackingTest {
         }
     }
 
+    /** I6: losing a race is success. The other get comes between this one's look and its lock. */
+    @ParameterizedTest
+    @EnumSource(value = Preset.class, mode = Mode.EXCLUDE, names = "STATIC")
+    void get_overtakenWhileItAllocates_countsAndGivesItsPairBack(Preset preset) throws Exception {
+        try (Lab lab = new Lab(preset)) {
+            PairSource overtaken =
+                    pair -> {
+                        assertThat(lab.get(PFN + 1)).isEqualTo(Errno.OK);
+                        return lab.host.sleepingPairs(0).take(pair);
+                    };
+            assertThat(lab.backing.get(lab.cpu, PFN, overtaken)).isEqualTo(Errno.OK);
+            assertThat(lab.counts.read(PFN)).isEqualTo(2);
+            assertThat(lab.seam.calls(Leaf.PHYMEM_PAMT_ADD)).isEqualTo(1);
+            assertThat(lab.pairs()).isEqualTo(2);
+            lab.put(PFN);
+            assertThat(lab.pairs()).isEqualTo(2);
+            lab.put(PFN);
+            assertThat(lab.pairs()).isZero();
+            assertThat(lab.audit()).isEmpty();
+        }
+    }
+
+    @Test
+    void controlPages_noMemory_answerNone() throws Exception {
+        try (Lab lab = new Lab(Preset.V4)) {
+            lab.pages.setGate((use, pages) -> use != PageUse.CONTROL);
+            assertThat(lab.host.controlPages().allocate(lab.cpu)).isEqualTo(PageAllocator.NONE);
+            assertThat(lab.pairs()).isZero();
+            assertThat(lab.seam.calls(Leaf.PHYMEM_PAMT_ADD)).isZero();
+        }
+    }
+
     @Test
     void controlPages_haveBackingUntilFreed() throws Exception {
         try (Lab lab = new Lab(Preset.V4)) {

@@ -4,17 +4,20 @@ package dev.seamlab.host.pamt;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.seamlab.host.init.MemoryBlock;
 import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.host.mem.PageAllocator;
 import dev.seamlab.host.mem.PageUse;
 import dev.seamlab.machine.PhysicalMemory;
 import dev.seamlab.machine.profile.AddressRange;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RefcountsTest {
     /** Frames whose counters share one 4 KiB page: 2 GiB. */
@@ -47,6 +50,35 @@ class RefcountsTest {
         assertThat(pages.usedPages(PageUse.REFCOUNTS)).isEqualTo(bytes / 4096);
         flat.release();
         assertThat(pages.usedPages(PageUse.REFCOUNTS)).isZero();
+    }
+
+    /** What a host would pay for the other store is told without having that store. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "0-0x80000",
+                "0x100-0x40100",
+                "0-1",
+                "0x80000-0x80001",
+                "0x7FFFF-0x80001",
+                "0-0x200 0x200-0x80200 0x80200-0x80400",
+                "0x100-0x9FC00 0x300000-0x300001 0x37FFFF-0x400200"
+            })
+    void bytesFor_memoryBlocks_areThoseThatTheStoresTake(String text) {
+        List<MemoryBlock> blocks = new ArrayList<>();
+        for (String block : text.split(" ", -1)) {
+            String[] ends = block.split("-", -1);
+            blocks.add(new MemoryBlock(Long.decode(ends[0]), Long.decode(ends[1]), 0));
+        }
+        long maxPfn = blocks.getLast().endPfn();
+        FlatRefcounts flat = new FlatRefcounts(pages, maxPfn);
+        assertThat(flat.allocate()).isEqualTo(Errno.OK);
+        assertThat(RangeRefcounts.bytesFor(blocks, false)).isEqualTo(flat.bytes());
+        SparseRefcounts sparse = sparse(maxPfn);
+        for (MemoryBlock block : blocks) {
+            assertThat(sparse.populate(block.startPfn(), block.endPfn(), 0)).isEqualTo(Errno.OK);
+        }
+        assertThat(RangeRefcounts.bytesFor(blocks, true)).isEqualTo(sparse.bytes());
     }
 
     @Test
@@ -156,6 +188,17 @@ class RefcountsTest {
         assertHole(counts, 10 * FRAMES_PER_PAGE);
         assertThatThrownBy(() -> counts.incNotZero(4 * FRAMES_PER_PAGE))
                 .hasMessageContaining("no refcount exists");
+    }
+
+    @Test
+    void decrement_tellsWhatIsLeft() {
+        SparseRefcounts counts = sparse(FRAMES_PER_PAGE);
+        counts.populate(0, FRAMES_PER_PAGE, 0);
+        counts.set(512, 3);
+        for (int left = 2; left >= 0; left--) {
+            assertThat(counts.decrement(512)).isEqualTo(left);
+            assertThat(counts.read(512)).isEqualTo(left);
+        }
     }
 
     @Test

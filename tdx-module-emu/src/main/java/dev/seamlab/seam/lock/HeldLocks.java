@@ -15,7 +15,8 @@ import java.util.Arrays;
  * fight for, but puts the lock on its own list and publishes the length. An owner-to-be claims the
  * word and then reads the lists of all CPUs. The length and the word are written before the other
  * one is read, all in volatile order, so of a reader and an owner at least one sees the other: the
- * answers are those of a count in the word.
+ * answers are those of a count in the word. But for one: who wants to own a lock may also be
+ * refused for a reader that an owner before has just kept out, and that has not left its slot yet.
  *
  * <p>No guest takes a lock that a list like this holds: guests lock Secure EPT entries and the
  * RTMRs, by other ways.

@@ -7,6 +7,7 @@ import dev.seamlab.machine.Addresses;
 import dev.seamlab.seam.abi.PageInfo;
 import dev.seamlab.seam.abi.PageType;
 import dev.seamlab.seam.lock.HeldLocks;
+import dev.seamlab.seam.lock.SharexLock;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -72,7 +73,9 @@ class PamtTest {
         assertThat(pamt.tdmrAt(SECOND + PAGE)).isNull();
         assertThat(pamt.tdmrs().get(0).end()).isEqualTo(FIRST + 2 * GIB);
         assertThat(pamt).hasToString("dynamic" + pamt.tdmrs());
+        assertThat(pamt.dynamic()).isTrue();
         assertThat(pamt(false)).asString().startsWith("static");
+        assertThat(pamt(false).dynamic()).isFalse();
     }
 
     @Test
@@ -124,6 +127,49 @@ class PamtTest {
         assertThat(pamt(dynamic).isRangeFree(RESERVED_RANGE)).isFalse();
     }
 
+    /** An area that begins and ends within words of the bitmap and fills some between. */
+    @Test
+    void reservedArea_ofManyPages_isMarkedToThePage() {
+        long[] start = {FIRST + 100 * PAGE};
+        long[] end = {FIRST + 400 * PAGE};
+        Tdmr tdmr = new Tdmr(FIRST, GIB, start, end, true);
+        Pamt pamt = new Pamt(List.of(tdmr), true);
+        pamt.initialise(tdmr, GIB);
+        for (int page = 0; page < 2 * 512; page++) {
+            assertThat(pamt.isMetadataPage(FIRST + page * PAGE))
+                    .as("page " + page)
+                    .isEqualTo(page >= 100 && page < 400);
+        }
+    }
+
+    @Test
+    void reservedAreas_ofAStretch_areCutToIt_andNoneBesideIt() {
+        Tdmr tdmr = pamt(true).tdmrs().get(1);
+        List<Long> seen = new ArrayList<>();
+        tdmr.forEachReserved(
+                RESERVED_RANGE + PAGE,
+                RANGE,
+                (start, end) -> {
+                    seen.add(start);
+                    seen.add(end);
+                });
+        assertThat(seen).containsExactly(RESERVED_RANGE + PAGE, RESERVED_RANGE + RANGE);
+        tdmr.forEachReserved(RESERVED_RANGE - RANGE, RANGE, (start, end) -> seen.clear());
+        tdmr.forEachReserved(RESERVED_RANGE + RANGE, RANGE, (start, end) -> seen.clear());
+        assertThat(seen).hasSize(2);
+    }
+
+    /** With static metadata the bitmap would say nothing that the entries do not. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void reservedPages_costABitmap_withDynamicMetadataOnly(boolean dynamic) {
+        Pamt pamt = pamt(dynamic);
+        go(pamt, SECOND, PageInfo.LEVEL_2M);
+        assertThat(at.block().bitmap != null).isEqualTo(dynamic);
+        go(pamt, FIRST, PageInfo.LEVEL_2M);
+        assertThat(at.block().bitmap).isNull();
+    }
+
     private static PageType type(Pamt pamt, long hpa) {
         PamtPage page = pamt.peek(Addresses.pfn(hpa));
         assertThat(page).isNotNull();
@@ -142,6 +188,36 @@ class PamtTest {
         assertThat(walk(pamt, FIRST - PAGE, PageInfo.LEVEL_4K, true)).isEqualTo(Pamt.OUT_OF_RANGE);
         assertThat(walk(pamt, SECOND + GIB, PageInfo.LEVEL_4K, false)).isEqualTo(Pamt.OUT_OF_RANGE);
         assertNothingLocked(pamt);
+    }
+
+    /** Upper entries are shared by all, and stay so whatever is written there. */
+    @Test
+    void upperEntries_andRootPages_haveReadersInSlots() {
+        Pamt pamt = pamt(false);
+        for (int level = PageInfo.LEVEL_2M; level <= PageInfo.LEVEL_1G; level++) {
+            go(pamt, FIRST + 511 * RANGE, level);
+            assertThat(at.word0() & ~SharexLock.MASK).isEqualTo(SharexLock.SLOTTED);
+            at.write(PamtEntry.of(PageType.REG, OWNER));
+            assertThat(at.word0() & SharexLock.SLOTTED).isNotZero();
+            at.write(PamtEntry.of(PageType.NDA, 0));
+        }
+        for (PageType type : PageType.values()) {
+            boolean root = type == PageType.TDR || type == PageType.TDVPR;
+            assertThat((PamtEntry.of(type, OWNER) & SharexLock.SLOTTED) != 0)
+                    .as(type.name())
+                    .isEqualTo(root);
+        }
+    }
+
+    @Test
+    void entries_givenTwice_staysWithTheFirst() {
+        GibBlock.Storage storage = new GibBlock.Storage();
+        long[] first = new long[2];
+        assertThat(storage.entriesIfNone(7, first)).isTrue();
+        assertThat(storage.entriesIfNone(7, new long[2])).isFalse();
+        assertThat(storage.entries(7)).isSameAs(first);
+        storage.entries(7, null);
+        assertThat(storage.entries(7)).isNull();
     }
 
     @Test
@@ -267,6 +343,7 @@ class PamtTest {
         pamt.removePair(at);
         assertThat(at.is(PageType.NDA)).isTrue();
         assertThat(at.word1()).isZero();
+        assertThat(at.block().entries(1)).as("memory of the entries").isNull();
         assertThat(pamt.isMetadataPage(FIRST + GIB - RANGE)).isFalse();
         assertThat(pamt.isMetadataPage(FIRST + GIB - RANGE + PAGE)).isFalse();
         assertThat(new PamtInspector(pamt).pairs()).isZero();
@@ -296,8 +373,16 @@ class PamtTest {
         assertThat(pamt.isMetadataPage(page)).isTrue();
         assertThat(pamt.isRangeFree(page)).isFalse();
         assertThat(pamt.isRangeFree(page + RANGE)).isTrue();
+        assertThat(pamt.claimMetadataPage(FIRST + RANGE)).isTrue();
+        assertThat(pamt.claimMetadataPage(FIRST + 3 * RANGE - PAGE)).isTrue();
+        assertThat(pamt.isRangeFree(FIRST + RANGE)).isFalse();
+        assertThat(pamt.isRangeFree(FIRST + 2 * RANGE)).isFalse();
+        assertThat(pamt.isRangeFree(FIRST + 3 * RANGE)).isTrue();
         pamt.releaseMetadataPage(page);
         assertThat(pamt.isMetadataPage(page)).isFalse();
+        pamt.releaseMetadataPage(page + PAGE);
+        assertThat(pamt.isRangeFree(page)).as("its neighbour is not").isTrue();
+        assertThat(pamt.claimMetadataPage(page + PAGE)).isTrue();
         assertThat(pamt.isMetadataPage(page + PAGE)).isTrue();
         assertThat(pamt.isMetadataPage(SECOND + GIB)).as("no memory").isFalse();
         go(pamt, FIRST, PageInfo.LEVEL_2M);
@@ -317,6 +402,9 @@ class PamtTest {
         assertThat(pamt.isRangeFree(FIRST)).isTrue();
         assertThat(at.free()).isZero();
         assertThat(pamt.isRangeFree(FIRST + RANGE)).isTrue();
+        go(pamt, FIRST + RANGE, PageInfo.LEVEL_4K);
+        at.assign(PageType.EPT, OWNER);
+        assertThat(pamt.isRangeFree(FIRST + RANGE)).as("its first page").isFalse();
     }
 
     // ------------------------------------------------------------------ split and merge
@@ -326,6 +414,11 @@ class PamtTest {
     void demoteAndPromote_ofARange_moveAllItsPages(boolean dynamic) {
         Pamt pamt = pamt(dynamic);
         long leaf = FIRST + 4 * RANGE;
+        if (!dynamic) {
+            // What its pages were before is forgotten.
+            go(pamt, leaf + PAGE, PageInfo.LEVEL_4K);
+            at.bepoch(77);
+        }
         go(pamt, leaf, PageInfo.LEVEL_2M);
         at.write(PamtEntry.of(PageType.REG, OWNER));
         at.bepoch(5);
@@ -361,6 +454,7 @@ class PamtTest {
         assertThat(pamt.peekPair(Addresses.pfn(leaf))).isNull();
         if (dynamic) {
             assertThat(at.word1()).isZero();
+            assertThat(at.block().entries(4)).as("memory of the entries").isNull();
         } else {
             at.write(PamtEntry.of(PageType.NDA, 0));
             assertThat(pamt.isRangeFree(leaf)).isTrue();
@@ -373,6 +467,8 @@ class PamtTest {
     @ValueSource(booleans = {false, true})
     void demoteAndPromote_ofAGib_moveAllItsRanges(boolean dynamic) {
         Pamt pamt = pamt(dynamic);
+        go(pamt, FIRST + GIB + 511 * RANGE, PageInfo.LEVEL_2M);
+        at.bepoch(77);
         go(pamt, FIRST + GIB, PageInfo.LEVEL_1G);
         at.write(PamtEntry.of(PageType.REG, OWNER));
         assertThat(pamt.peek(Addresses.pfn(FIRST + GIB + RANGE)).level())
@@ -395,6 +491,29 @@ class PamtTest {
         locks.releaseAll();
         assertThat(walk(pamt, FIRST + GIB, PageInfo.LEVEL_2M, false)).isEqualTo(Pamt.FOUND);
         assertNothingLocked(pamt);
+    }
+
+    /** The first range of a GiB is not also the last of the one before, nor of its region. */
+    @Test
+    void inspector_showsEachPairAndPageOnce() {
+        Tdmr first = new Tdmr(FIRST, 2 * GIB, new long[0], new long[0], true);
+        Tdmr next = new Tdmr(FIRST + 2 * GIB, GIB, new long[0], new long[0], true);
+        Pamt pamt = new Pamt(List.of(first, next), true);
+        pamt.initialise(first, 2 * GIB);
+        pamt.initialise(next, GIB);
+        List<Long> used = new ArrayList<>();
+        for (int gib = 0; gib < 3; gib++) {
+            install(pamt, FIRST + gib * GIB, gib);
+            go(pamt, FIRST + gib * GIB, PageInfo.LEVEL_4K);
+            at.assign(PageType.REG, OWNER);
+            used.add(at.pfn());
+        }
+        PamtInspector inspector = new PamtInspector(pamt);
+        assertThat(inspector.pairs()).isEqualTo(3);
+        List<Long> seen = new ArrayList<>();
+        inspector.forEachUsedPage((pfn, page) -> seen.add(pfn));
+        assertThat(seen).isEqualTo(used);
+        assertThat(inspector.page(at.pfn())).isEqualTo(pamt.peek(at.pfn())).isNotNull();
     }
 
     @Test

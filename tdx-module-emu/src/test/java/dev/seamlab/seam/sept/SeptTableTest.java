@@ -47,4 +47,16 @@ class SeptTableTest {
         large.fillWithLeaves(0x4000_0000, SeptEntryState.MAPPED);
         assertThat(SeptEntry.hpa(large.words()[511])).isEqualTo(0x4000_0000 + 511 * 0x20_0000L);
     }
+
+    @Test
+    void letGo_keepsNoTableAlive() {
+        SeptTable root = new SeptTable(0x1_4000, PageInfo.LEVEL_512G);
+        root.child(3, table);
+        assertThat(root.child(3)).isSameAs(table);
+        root.letGo();
+        assertThat(root.child(3)).isNull();
+        // One of pages has none to begin with.
+        table.letGo();
+        assertThat(table.child(3)).isNull();
+    }
 }

@@ -8,6 +8,8 @@ import build.buf.protovalidate.exceptions.ValidationException;
 import build.buf.validate.FieldPath;
 import build.buf.validate.FieldPathElement;
 import build.buf.validate.Violation;
+import com.google.protobuf.Descriptors.Descriptor;
+import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Message;
 import com.google.rpc.BadRequest;
 import jakarta.inject.Singleton;
@@ -69,14 +71,18 @@ final class RequestValidator {
                 violations.add(
                         BadRequest.FieldViolation.newBuilder()
                                 .setField(field(violation))
-                                .setDescription(describe(violation))
+                                .setDescription(describe(request.getDescriptorForType(), violation))
                                 .build());
             }
             throw Rejection.invalid(violations);
         }
     }
 
-    private static String describe(Violation violation) {
+    private static String describe(Descriptor type, Violation violation) {
+        List<String> choice = choice(type, violation.getField());
+        if (!choice.isEmpty()) {
+            return "is missing: set one of " + String.join(", ", choice);
+        }
         if (violation.getRuleId().equals("string.pattern")) {
             List<FieldPathElement> elements = violation.getField().getElementsList();
             String better = PATTERNS.get(elements.getLast().getFieldName());
@@ -85,6 +91,26 @@ final class RequestValidator {
             }
         }
         return violation.getMessage();
+    }
+
+    /** The fields of the oneof that a path ends at; none where it ends at a field. */
+    private static List<String> choice(Descriptor type, FieldPath path) {
+        Descriptor at = type;
+        for (FieldPathElement element : path.getElementsList()) {
+            FieldDescriptor field = at.findFieldByName(element.getFieldName());
+            if (field == null) {
+                return at.getOneofs().stream()
+                        .filter(oneof -> oneof.getName().equals(element.getFieldName()))
+                        .flatMap(oneof -> oneof.getFields().stream())
+                        .map(FieldDescriptor::getName)
+                        .toList();
+            }
+            if (field.getJavaType() != FieldDescriptor.JavaType.MESSAGE) {
+                return List.of();
+            }
+            at = field.getMessageType();
+        }
+        return List.of();
     }
 
     /** Where it is; rules that look into a message have the field that they mean as their id. */
