@@ -177,8 +177,8 @@ public final class KvmTdx {
      * KVM_TDX_INIT_VM: builds TDR and TDCS.
      *
      * @return OK; EINVAL, EBUSY for bad order or arguments; ENOSPC without a KeyID; ENOMEM; EAGAIN,
-     *     EIO as section 4.6 of the Linux sheet says. On failure the VM is as before, and after EIO
-     *     it is dead
+     *     EIO as section 4.6 of the Linux sheet says. On failure the VM is as before; it is dead
+     *     after EIO, and wherever its KeyID was not to be had back
      */
     public int initVm(TdConfig wanted) {
         return memoryEncryptOp(TdxCmd.of(TdxStep.INIT_VM, InitVm.of(wanted)));
@@ -255,7 +255,10 @@ public final class KvmTdx {
         return isDead() ? Errno.EIO : memory.collapse(gpa);
     }
 
-    /** Tears everything down in the order of section 4.8; vCPUs must have left KVM_RUN. */
+    /**
+     * Tears everything down in the order of section 4.8; vCPUs must have left KVM_RUN. Called
+     * again, it reports the same.
+     */
     public Teardown.Report destroy() {
         return destroy(Teardown.Watch.NOBODY);
     }
@@ -270,7 +273,7 @@ public final class KvmTdx {
         kvmLock.lock();
         try {
             if (life.stage() == Stage.DESTROYED) {
-                return Teardown.Report.CLEAN;
+                return teardown().report();
             }
             Teardown.Report report = inWorld(() -> teardown().run(watch));
             if (report.isFinished()) {

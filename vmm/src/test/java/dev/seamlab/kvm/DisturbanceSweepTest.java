@@ -8,7 +8,6 @@ import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.kvm.Sweeps.Point;
 import dev.seamlab.kvm.Sweeps.Variant;
 import dev.seamlab.machine.LogicalCpu;
-import dev.seamlab.machine.sched.Waits;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.core.InterruptModel;
 import java.util.ArrayList;
@@ -96,7 +95,7 @@ class DisturbanceSweepTest {
                     nth,
                     cpu ->
                             comingAndGoing[0] =
-                                    beside(
+                                    Sweeps.beside(
                                             "leaves",
                                             () -> {
                                                 answers.add(rig.host.offline(cpu.index()));
@@ -107,7 +106,7 @@ class DisturbanceSweepTest {
                     nth + ABSENCE,
                     _ ->
                             comingAndGoing[1] =
-                                    beside(
+                                    Sweeps.beside(
                                             "returns",
                                             () ->
                                                     rig.machine
@@ -218,13 +217,6 @@ class DisturbanceSweepTest {
         default boolean yieldsToHostPriority() {
             return true;
         }
-    }
-
-    /** Starts something and comes back when it is done, or waits for what the caller holds. */
-    private static Thread beside(String name, Runnable action) {
-        Thread thread = Waits.start(name, action);
-        Waits.spinUntil(() -> !thread.isAlive() || thread.getState() == Thread.State.TIMED_WAITING);
-        return thread;
     }
 
     private interface Disturbance {
