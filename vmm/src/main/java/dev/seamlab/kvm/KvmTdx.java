@@ -43,6 +43,7 @@ public final class KvmTdx {
     private final VmBooks books;
     private final Lock kvmLock = new Lock(LockRank.KVM);
     private final Lock slotsLock = new Lock(LockRank.SLOTS);
+    private final SlotsGuard slotsGuard = new SlotsGuard(this);
     private final SlotRwLock mmuLock;
     private final Memslots slots = new Memslots();
     private final VmMemory memory;
@@ -466,13 +467,15 @@ public final class KvmTdx {
         return inWorld(step::run);
     }
 
+    /** Holds SLOTS until it is closed, where the world may not be stopped. */
+    SlotsGuard holdSlots() {
+        return slotsGuard.hold();
+    }
+
     /** Works under SLOTS, where the world may not be stopped. */
     <T> T underSlots(Supplier<T> work) {
-        slotsLock.lock();
-        try {
-            return inWorld(work);
-        } finally {
-            slotsLock.unlock();
+        try (SlotsGuard _ = holdSlots()) {
+            return work.get();
         }
     }
 
