@@ -9,6 +9,7 @@ import dev.seamlab.kvm.Sweeps.Point;
 import dev.seamlab.kvm.Sweeps.Variant;
 import dev.seamlab.machine.LogicalCpu;
 import dev.seamlab.seam.abi.Leaf;
+import dev.seamlab.seam.abi.StatusCode;
 import dev.seamlab.seam.core.InterruptModel;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -29,6 +30,16 @@ import org.junit.jupiter.params.provider.MethodSource;
 class DisturbanceSweepTest {
     /** SEAMCALLs that a CPU stays away. */
     private static final int ABSENCE = 5;
+
+    /**
+     * Leaves whose BUSY is a bug to KVM, among those that want the TDR alone while VP.FLUSH on a
+     * CPU that leaves holds it shared (module ABI section 12.2). Linux has nothing against that
+     * either.
+     */
+    private static final Set<Leaf> BUSY_IS_A_BUG = EnumSet.of(Leaf.MR_EXTEND, Leaf.VP_INIT);
+
+    /** The steps in which the same BUSY is EBUSY: MEM.PAGE.ADD and MR.FINALIZE. */
+    private static final Set<String> MAY_BE_BUSY = Set.of("INIT_MEM_REGION", "FINALIZE_VM");
 
     /** EBUSY for the last CPU of a package, while somebody has a KeyID. */
     private static final Set<Integer> HOTPLUG_ANSWERS = Set.of(Errno.OK, Errno.EBUSY);
@@ -84,6 +95,7 @@ class DisturbanceSweepTest {
             throws InterruptedException {
         Smooth smooth = smooth(variant);
         int lives = 0;
+        int met = 0;
         for (Point point : Sweeps.pickMoments(Sweeps.points(variant), variant)) {
             long nth = point.nth();
             KvmRig rig = rig(variant);
@@ -121,21 +133,37 @@ class DisturbanceSweepTest {
             }
             String where = variant + ", CPU gone at call " + nth + ", " + answers + ": " + life;
             assertThat(answers).as(where).hasSize(2).allMatch(HOTPLUG_ANSWERS::contains);
-            if (answers.equals(List.of(Errno.OK, Errno.OK))) {
+            List<WholeLife.Told> told =
+                    life.told().stream()
+                            .filter(one ->
+                                    one.errno() != Errno.EBUSY || !MAY_BE_BUSY.contains(one.step()))
+                            .toList();
+            if (metTheFlush(life)) {
+                assertThat(told).as(where).hasSize(1).allMatch(one -> one.errno() == Errno.EIO);
+                met++;
+            } else if (answers.equals(List.of(Errno.OK, Errno.OK))) {
                 // A whole package is gone, so nobody had a KeyID: before the build, which then
                 // fails and is not repeated, or after the release.
-                assertThat(life.told())
+                assertThat(told)
                         .as(where)
                         .allMatch(one -> one.errno() == Errno.EIO && one.step().equals("INIT_VM"));
             } else {
-                assertThat(life.told()).as(where).isEmpty();
+                assertThat(told).as(where).isEmpty();
                 asUndisturbed(life, smooth, where);
             }
             rig.machine.cpus().forEach(one -> rig.host.online(one.index()));
             clean(rig, life, where);
             lives++;
         }
-        Sweeps.figure(variant, lives + " absences of a CPU survived");
+        Sweeps.figure(variant, lives + " absences of a CPU survived, " + met + " met the flush");
+    }
+
+    private static boolean metTheFlush(WholeLife life) {
+        ModuleAnswer answer = life.vm().lastAnswer();
+        return life.vm().isBugged()
+                && answer != null
+                && BUSY_IS_A_BUG.contains(answer.leaf())
+                && StatusCode.OPERAND_BUSY.matches(answer.status());
     }
 
     @ParameterizedTest
