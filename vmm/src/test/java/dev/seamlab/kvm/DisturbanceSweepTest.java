@@ -9,7 +9,6 @@ import dev.seamlab.kvm.Sweeps.Point;
 import dev.seamlab.kvm.Sweeps.Variant;
 import dev.seamlab.machine.LogicalCpu;
 import dev.seamlab.seam.abi.Leaf;
-import dev.seamlab.seam.abi.StatusCode;
 import dev.seamlab.seam.core.InterruptModel;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -17,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -32,13 +32,15 @@ class DisturbanceSweepTest {
     private static final int ABSENCE = 5;
 
     /**
-     * Leaves whose BUSY is a bug to KVM, among those that want the TDR alone while VP.FLUSH on a
-     * CPU that leaves holds it shared (module ABI section 12.2). Linux has nothing against that
-     * either.
+     * VP.FLUSH on a CPU that leaves takes the TDR shared, and leaves of the build want it alone
+     * (module ABI section 12.2): whichever comes second is BUSY. To KVM that is a bug of the VM in
+     * these, and after VP.FLUSH the KeyID cannot be had back. Linux keeps them apart no better.
      */
-    private static final Set<Leaf> BUSY_IS_A_BUG = EnumSet.of(Leaf.MR_EXTEND, Leaf.VP_INIT);
+    private static final Pattern BUSY_IS_A_BUG =
+            Pattern.compile(
+                    ".* is bugged: TDH\\.(MR\\.EXTEND|VP\\.INIT|VP\\.FLUSH) answered OPERAND_BUSY.*");
 
-    /** The steps in which the same BUSY is EBUSY: MEM.PAGE.ADD and MR.FINALIZE. */
+    /** The steps in which it is EBUSY: MEM.PAGE.ADD and MR.FINALIZE. */
     private static final Set<String> MAY_BE_BUSY = Set.of("INIT_MEM_REGION", "FINALIZE_VM");
 
     /** EBUSY for the last CPU of a package, while somebody has a KeyID. */
@@ -131,17 +133,35 @@ class DisturbanceSweepTest {
                     thread.join();
                 }
             }
-            String where = variant + ", CPU gone at call " + nth + ", " + answers + ": " + life;
+            List<String> bugs =
+                    rig.log.stream().filter(line -> line.contains("is bugged")).toList();
+            String where =
+                    variant
+                            + ", CPU gone at call "
+                            + nth
+                            + ", "
+                            + answers
+                            + ": "
+                            + life
+                            + ", "
+                            + bugs;
             assertThat(answers).as(where).hasSize(2).allMatch(HOTPLUG_ANSWERS::contains);
             List<WholeLife.Told> told =
                     life.told().stream()
                             .filter(one ->
                                     one.errno() != Errno.EBUSY || !MAY_BE_BUSY.contains(one.step()))
                             .toList();
-            if (metTheFlush(life)) {
+            rig.machine.cpus().forEach(one -> rig.host.online(one.index()));
+            lives++;
+            if (metTheFlush(rig)) {
                 assertThat(told).as(where).hasSize(1).allMatch(one -> one.errno() == Errno.EIO);
+                rig.faults.clear();
+                Sweeps.assertNothingLost(rig, life, where);
+                rig.abandon();
                 met++;
-            } else if (answers.equals(List.of(Errno.OK, Errno.OK))) {
+                continue;
+            }
+            if (answers.equals(List.of(Errno.OK, Errno.OK))) {
                 // A whole package is gone, so nobody had a KeyID: before the build, which then
                 // fails and is not repeated, or after the release.
                 assertThat(told)
@@ -151,19 +171,13 @@ class DisturbanceSweepTest {
                 assertThat(told).as(where).isEmpty();
                 asUndisturbed(life, smooth, where);
             }
-            rig.machine.cpus().forEach(one -> rig.host.online(one.index()));
             clean(rig, life, where);
-            lives++;
         }
         Sweeps.figure(variant, lives + " absences of a CPU survived, " + met + " met the flush");
     }
 
-    private static boolean metTheFlush(WholeLife life) {
-        ModuleAnswer answer = life.vm().lastAnswer();
-        return life.vm().isBugged()
-                && answer != null
-                && BUSY_IS_A_BUG.contains(answer.leaf())
-                && StatusCode.OPERAND_BUSY.matches(answer.status());
+    private static boolean metTheFlush(KvmRig rig) {
+        return rig.log.stream().anyMatch(line -> BUSY_IS_A_BUG.matcher(line).matches());
     }
 
     @ParameterizedTest
