@@ -11,7 +11,6 @@ import dev.seamlab.v1.ListAllocationSitesRequest;
 import dev.seamlab.v1.ListAllocationSitesResponse;
 import dev.seamlab.v1.ListFaultsRequest;
 import dev.seamlab.v1.ListFaultsResponse;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -237,7 +236,7 @@ final class FaultCommand implements Callable<Integer> {
                 fault.setDelay(Durations.fromMillis(delayMillis));
             }
             if (td != null) {
-                fault.setTrustDomain(td.contains("/") ? td : "trustDomains/" + td);
+                fault.setTrustDomain(TdNameParameter.full(td));
             }
             if (cpu != null) {
                 fault.setCpu(cpu);
@@ -253,19 +252,18 @@ final class FaultCommand implements Callable<Integer> {
 
         @Override
         public Integer call() {
-            List<Fault> all = new ArrayList<>();
+            List<Fault> all;
             try (Client client = options.connect()) {
-                String token = "";
-                do {
-                    ListFaultsResponse page =
-                            client.faults()
-                                    .listFaults(
-                                            ListFaultsRequest.newBuilder()
-                                                    .setPageToken(token)
-                                                    .build());
-                    all.addAll(page.getFaultsList());
-                    token = page.getNextPageToken();
-                } while (!token.isEmpty());
+                all =
+                        Pages.all(
+                                token ->
+                                        client.faults()
+                                                .listFaults(
+                                                        ListFaultsRequest.newBuilder()
+                                                                .setPageToken(token)
+                                                                .build()),
+                                ListFaultsResponse::getFaultsList,
+                                ListFaultsResponse::getNextPageToken);
             }
             if (options.forPrograms()) {
                 options.print(ListFaultsResponse.newBuilder().addAllFaults(all));

@@ -10,7 +10,6 @@ import dev.seamlab.v1.ListVmsRequest;
 import dev.seamlab.v1.ListVmsResponse;
 import dev.seamlab.v1.TerminateVmRequest;
 import dev.seamlab.v1.Vm;
-import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -74,14 +73,15 @@ final class KvmMachineCommands {
     static final class ListAll extends KvmStep {
         @Override
         void call(KvmGrpc.KvmBlockingStub kvm) {
-            List<Vm> all = new ArrayList<>();
-            String token = "";
-            do {
-                ListVmsResponse page =
-                        kvm.listVms(ListVmsRequest.newBuilder().setPageToken(token).build());
-                all.addAll(page.getVmsList());
-                token = page.getNextPageToken();
-            } while (!token.isEmpty());
+            List<Vm> all =
+                    Pages.all(
+                            token ->
+                                    kvm.listVms(
+                                            ListVmsRequest.newBuilder()
+                                                    .setPageToken(token)
+                                                    .build()),
+                            ListVmsResponse::getVmsList,
+                            ListVmsResponse::getNextPageToken);
             show(ListVmsResponse.newBuilder().addAllVms(all).build(), () -> table(all));
         }
     }

@@ -20,7 +20,6 @@ import dev.seamlab.v1.ReadGuestMemoryResponse;
 import dev.seamlab.v1.SeptState;
 import dev.seamlab.v1.WriteGuestMemoryRequest;
 import dev.seamlab.v1.WriteGuestMemoryResponse;
-import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
@@ -191,20 +190,19 @@ final class MemoryCommand implements Callable<Integer> {
 
         @Override
         public Integer call() {
-            List<Mapping> all = new ArrayList<>();
+            List<Mapping> all;
             try (Client client = options.connect()) {
-                String token = "";
-                do {
-                    ListMappingsResponse page =
-                            client.memory()
-                                    .listMappings(
-                                            ListMappingsRequest.newBuilder()
-                                                    .setParent(name.get())
-                                                    .setPageToken(token)
-                                                    .build());
-                    all.addAll(page.getMappingsList());
-                    token = page.getNextPageToken();
-                } while (!token.isEmpty());
+                all =
+                        Pages.all(
+                                token ->
+                                        client.memory()
+                                                .listMappings(
+                                                        ListMappingsRequest.newBuilder()
+                                                                .setParent(name.get())
+                                                                .setPageToken(token)
+                                                                .build()),
+                                ListMappingsResponse::getMappingsList,
+                                ListMappingsResponse::getNextPageToken);
             }
             if (options.forPrograms()) {
                 options.print(ListMappingsResponse.newBuilder().addAllMappings(all));

@@ -7,7 +7,6 @@ import com.google.longrunning.ListOperationsRequest;
 import com.google.longrunning.ListOperationsResponse;
 import com.google.longrunning.Operation;
 import com.google.protobuf.Any;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -48,20 +47,19 @@ final class OperationCommand implements Callable<Integer> {
 
         @Override
         public Integer call() {
-            List<Operation> all = new ArrayList<>();
+            List<Operation> all;
             try (Client client = options.connect()) {
-                String token = "";
-                do {
-                    ListOperationsResponse page =
-                            client.operations()
-                                    .listOperations(
-                                            ListOperationsRequest.newBuilder()
-                                                    .setName("operations")
-                                                    .setPageToken(token)
-                                                    .build());
-                    all.addAll(page.getOperationsList());
-                    token = page.getNextPageToken();
-                } while (!token.isEmpty());
+                all =
+                        Pages.all(
+                                token ->
+                                        client.operations()
+                                                .listOperations(
+                                                        ListOperationsRequest.newBuilder()
+                                                                .setName("operations")
+                                                                .setPageToken(token)
+                                                                .build()),
+                                ListOperationsResponse::getOperationsList,
+                                ListOperationsResponse::getNextPageToken);
             }
             if (options.forPrograms()) {
                 options.print(ListOperationsResponse.newBuilder().addAllOperations(all));

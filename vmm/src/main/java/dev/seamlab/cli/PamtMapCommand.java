@@ -5,7 +5,6 @@ import dev.seamlab.v1.ListPamtRegionsRequest;
 import dev.seamlab.v1.ListPamtRegionsResponse;
 import dev.seamlab.v1.PamtRegion;
 import java.io.PrintWriter;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -44,21 +43,20 @@ final class PamtMapCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        List<PamtRegion> all = new ArrayList<>();
+        List<PamtRegion> all;
         try (Client client = options.connect()) {
-            String token = "";
-            do {
-                ListPamtRegionsResponse page =
-                        client.pamt()
-                                .listPamtRegions(
-                                        ListPamtRegionsRequest.newBuilder()
-                                                .setPageSize(PAGE)
-                                                .setFilter(filter)
-                                                .setPageToken(token)
-                                                .build());
-                all.addAll(page.getRegionsList());
-                token = page.getNextPageToken();
-            } while (!token.isEmpty());
+            all =
+                    Pages.all(
+                            token ->
+                                    client.pamt()
+                                            .listPamtRegions(
+                                                    ListPamtRegionsRequest.newBuilder()
+                                                            .setPageSize(PAGE)
+                                                            .setFilter(filter)
+                                                            .setPageToken(token)
+                                                            .build()),
+                            ListPamtRegionsResponse::getRegionsList,
+                            ListPamtRegionsResponse::getNextPageToken);
         }
         if (options.forPrograms()) {
             options.print(ListPamtRegionsResponse.newBuilder().addAllRegions(all));

@@ -4,7 +4,6 @@ package dev.seamlab.cli;
 import dev.seamlab.v1.ListTrustDomainsRequest;
 import dev.seamlab.v1.ListTrustDomainsResponse;
 import dev.seamlab.v1.TrustDomain;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -32,20 +31,19 @@ final class TdListCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        List<TrustDomain> all = new ArrayList<>();
+        List<TrustDomain> all;
         try (Client client = options.connect()) {
-            String token = "";
-            do {
-                ListTrustDomainsResponse page =
-                        client.trustDomains()
-                                .listTrustDomains(
-                                        ListTrustDomainsRequest.newBuilder()
-                                                .setFilter(filter)
-                                                .setPageToken(token)
-                                                .build());
-                all.addAll(page.getTrustDomainsList());
-                token = page.getNextPageToken();
-            } while (!token.isEmpty());
+            all =
+                    Pages.all(
+                            token ->
+                                    client.trustDomains()
+                                            .listTrustDomains(
+                                                    ListTrustDomainsRequest.newBuilder()
+                                                            .setFilter(filter)
+                                                            .setPageToken(token)
+                                                            .build()),
+                            ListTrustDomainsResponse::getTrustDomainsList,
+                            ListTrustDomainsResponse::getNextPageToken);
         }
         if (options.forPrograms()) {
             options.print(ListTrustDomainsResponse.newBuilder().addAllTrustDomains(all));

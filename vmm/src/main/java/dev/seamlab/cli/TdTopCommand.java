@@ -98,20 +98,16 @@ final class TdTopCommand implements Callable<Integer> {
     }
 
     private static List<TrustDomain> list(Client client) {
-        List<TrustDomain> all = new ArrayList<>();
-        String token = "";
-        do {
-            ListTrustDomainsResponse page =
-                    client.trustDomains()
-                            .listTrustDomains(
-                                    ListTrustDomainsRequest.newBuilder()
-                                            .setPageSize(1000)
-                                            .setPageToken(token)
-                                            .build());
-            all.addAll(page.getTrustDomainsList());
-            token = page.getNextPageToken();
-        } while (!token.isEmpty());
-        return all;
+        return Pages.all(
+                token ->
+                        client.trustDomains()
+                                .listTrustDomains(
+                                        ListTrustDomainsRequest.newBuilder()
+                                                .setPageSize(1000)
+                                                .setPageToken(token)
+                                                .build()),
+                ListTrustDomainsResponse::getTrustDomainsList,
+                ListTrustDomainsResponse::getNextPageToken);
     }
 
     private void show(Client client, List<TrustDomain> now, Map<String, Progress> before) {

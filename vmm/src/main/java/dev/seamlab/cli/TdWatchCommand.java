@@ -37,7 +37,7 @@ final class TdWatchCommand implements Callable<Integer> {
                             }
                         });
             } else {
-                one(client, name.startsWith("trustDomains/") ? name : "trustDomains/" + name)
+                one(client, TdNameParameter.full(name))
                         .run(change -> print(change.getTrustDomain(), change.getDeleted()));
             }
         }

@@ -6,7 +6,6 @@ import dev.seamlab.v1.ListVcpusResponse;
 import dev.seamlab.v1.RunVcpuRequest;
 import dev.seamlab.v1.RunVcpuResponse;
 import dev.seamlab.v1.Vcpu;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -42,20 +41,19 @@ final class VcpuCommand implements Callable<Integer> {
 
         @Override
         public Integer call() {
-            List<Vcpu> all = new ArrayList<>();
+            List<Vcpu> all;
             try (Client client = options.connect()) {
-                String token = "";
-                do {
-                    ListVcpusResponse page =
-                            client.vcpus()
-                                    .listVcpus(
-                                            ListVcpusRequest.newBuilder()
-                                                    .setParent(name.get())
-                                                    .setPageToken(token)
-                                                    .build());
-                    all.addAll(page.getVcpusList());
-                    token = page.getNextPageToken();
-                } while (!token.isEmpty());
+                all =
+                        Pages.all(
+                                token ->
+                                        client.vcpus()
+                                                .listVcpus(
+                                                        ListVcpusRequest.newBuilder()
+                                                                .setParent(name.get())
+                                                                .setPageToken(token)
+                                                                .build()),
+                                ListVcpusResponse::getVcpusList,
+                                ListVcpusResponse::getNextPageToken);
             }
             if (options.forPrograms()) {
                 options.print(ListVcpusResponse.newBuilder().addAllVcpus(all));
@@ -120,9 +118,7 @@ final class VcpuCommand implements Callable<Integer> {
                                 .runVcpu(
                                         RunVcpuRequest.newBuilder()
                                                 .setName(
-                                                        (name.contains("/")
-                                                                        ? name
-                                                                        : "trustDomains/" + name)
+                                                        TdNameParameter.full(name)
                                                                 + "/vcpus/"
                                                                 + vcpu)
                                                 .setServeConversions(serve)

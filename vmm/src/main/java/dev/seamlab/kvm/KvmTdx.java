@@ -44,6 +44,7 @@ public final class KvmTdx {
     private final VmBooks books;
     private final Lock kvmLock = new Lock(LockRank.KVM);
     private final Lock slotsLock = new Lock(LockRank.SLOTS);
+    private final SlotsGuard slotsGuard = new SlotsGuard(this);
     private final SlotRwLock mmuLock;
     private final Memslots slots = new Memslots();
     private final VmMemory memory;
@@ -184,8 +185,8 @@ public final class KvmTdx {
      * KVM_TDX_INIT_VM: builds TDR and TDCS.
      *
      * @return OK; EINVAL, EBUSY for bad order or arguments; ENOSPC without a KeyID; ENOMEM; EAGAIN,
-     *     EIO as section 4.6 of the Linux sheet says. On failure the VM is as before, and after EIO
-     *     it is dead
+     *     EIO as section 4.6 of the Linux sheet says. On failure the VM is as before; it is dead
+     *     after EIO, and wherever its KeyID was not to be had back
      */
     public int initVm(TdConfig wanted) {
         return memoryEncryptOp(TdxCmd.of(TdxStep.INIT_VM, InitVm.of(wanted)));
@@ -262,7 +263,10 @@ public final class KvmTdx {
         return isDead() ? Errno.EIO : memory.collapse(gpa);
     }
 
-    /** Tears everything down in the order of section 4.8; vCPUs must have left KVM_RUN. */
+    /**
+     * Tears everything down in the order of section 4.8; vCPUs must have left KVM_RUN. Called
+     * again, it reports the same.
+     */
     public Teardown.Report destroy() {
         return destroy(Teardown.Watch.NOBODY);
     }
@@ -277,7 +281,7 @@ public final class KvmTdx {
         kvmLock.lock();
         try {
             if (life.stage() == Stage.DESTROYED) {
-                return Teardown.Report.CLEAN;
+                return teardown().report();
             }
             Teardown.Report report = inWorld(() -> teardown().run(watch));
             if (report.isFinished()) {
@@ -475,13 +479,15 @@ public final class KvmTdx {
         return inWorld(step::run);
     }
 
+    /** Holds SLOTS until it is closed, where the world may not be stopped. */
+    SlotsGuard holdSlots() {
+        return slotsGuard.hold();
+    }
+
     /** Works under SLOTS, where the world may not be stopped. */
     <T> T underSlots(Supplier<T> work) {
-        slotsLock.lock();
-        try {
-            return inWorld(work);
-        } finally {
-            slotsLock.unlock();
+        try (SlotsGuard _ = holdSlots()) {
+            return work.get();
         }
     }
 

@@ -224,7 +224,7 @@ final class TdBuild {
         // fail stays the one that is reported.
         ModuleAnswer cause = vm.lastAnswer();
         vm.holds(pages());
-        new Teardown(vm, host).ofPartlyBuilt();
+        vm.teardown().ofPartlyBuilt();
         if (cause != null) {
             vm.note(cause.leaf(), cause.status());
         }

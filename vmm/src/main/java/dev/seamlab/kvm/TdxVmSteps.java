@@ -84,13 +84,20 @@ final class TdxVmSteps {
     }
 
     /**
-     * The vCPUs' mutexes are tried, so a vCPU inside KVM_RUN makes this EBUSY; once all are held
+     * No merged kernel that we know of has this step: it was posted several times in 2025, queued
+     * for 6.17 and not taken, and is in review since July. This is the posting but for one gap.
+     *
+     * <p>The vCPUs' mutexes are tried, so a vCPU inside KVM_RUN makes this EBUSY; once all are held
      * the VM is dead, and no vCPU can run or fault any more when they are let go. A KeyID that is
      * gone already is no error.
      *
      * <p>SLOTS is held meanwhile, so that no removal is under way: from VPFLUSHDONE on the module
      * refuses BLOCK, and before KEY.FREEID it refuses RECLAIM. The posting takes mmu_lock for
-     * writing instead, after VPFLUSHDONE; here CPUs are claimed, which a spinning lock forbids.
+     * writing instead, and only after VPFLUSHDONE. A removal that comes in between, a hole punched
+     * into the guest_memfd or an ioctl that had found the VM alive, still sees the KeyID assigned;
+     * BLOCK is refused, and the page is lost. That gap is in the museum (R-44B) and no variant of
+     * its own: there is no kernel that has it, and mmu_lock spins while CPUs are claimed here, as
+     * it may in the kernel, which interrupts the other packages instead.
      */
     static int terminate(KvmTdx vm) {
         KvmVcpu[] vcpus = vm.vcpus();

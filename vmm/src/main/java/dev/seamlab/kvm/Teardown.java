@@ -21,9 +21,13 @@ import java.util.List;
  * with, release the KeyID, then reclaim leaves, Secure EPT pages, vCPU pages, TDCS pages, and the
  * TDR last.
  *
- * <p>Without the KeyID released nothing can be reclaimed: the KeyID is leaked for ever, and every
- * page that the module holds with it. A page that the module refuses to give back is leaked too: it
- * becomes {@link PageUse#LEAKED} and keeps its count, because the module may still own it.
+ * <p>Without the KeyID released nothing can be reclaimed. Steps before this one may have asked for
+ * it in vain: the unwinding of a build, and TERMINATE_VM. As in the kernel that is a bug of the VM,
+ * the KeyID stays assigned, and destroying asks once more, which helps where VPFLUSHDONE was the
+ * call that failed, and is refused by the module where it had succeeded. Refused then too, the
+ * KeyID is leaked for ever, and every page that the module holds with it. A page that the module
+ * refuses to give back is leaked as well: it becomes {@link PageUse#LEAKED} and keeps its count,
+ * because the module may still own it.
  *
  * <p>The work is cut into pieces, none larger than one table of 512 leaves or one 2M leaf. Between
  * pieces the CPU is given back, whoever wants the world stopped gets his turn, and the watcher may
@@ -33,7 +37,7 @@ public final class Teardown {
     /**
      * How it ended.
      *
-     * @param leakedPages pages that the module may still own
+     * @param leakedPages pages that the module may still own, those of a build that failed included
      * @param keyIdLeaked whether the KeyID is lost
      * @param isFinished false where the watcher stopped it
      */
@@ -68,9 +72,9 @@ public final class Teardown {
 
     private final KvmTdx vm;
     private final TdxHost host;
-    private boolean keyAsked;
     private boolean keyIdLeaked;
     private boolean backingsFreed;
+    private boolean finished;
     private int vcpusDone;
     private long leaked;
     private long done;
@@ -83,19 +87,35 @@ public final class Teardown {
 
     /** Everything, or as much as the watcher lets it. */
     Report run(Watch watch) {
-        releaseKeyId();
-        vm.life().moveTo(Stage.TEARING_DOWN);
         if (total < 0) {
+            releaseKeyId();
+            keyIdLeaked = vm.hasKeyId();
+            done = 0;
             total = pagesLeft();
         }
-        boolean finished = reclaimMirror(watch) && reclaimRest(watch);
+        vm.life().moveTo(Stage.TEARING_DOWN);
+        finished = reclaimMirror(watch) && reclaimRest(watch);
+        return report();
+    }
+
+    /** What has come of it so far. */
+    Report report() {
         return new Report(leaked, keyIdLeaked, finished);
     }
 
-    /** A TD whose build failed: no mirror yet, and the VM may be built once more. */
+    /**
+     * A TD whose build failed: no mirror yet. The VM may be built once more, except where its KeyID
+     * is not to be had back: then the TD's pages stay with the module until the VM is destroyed.
+     */
     void ofPartlyBuilt() {
         releaseKeyId();
-        reclaimTd();
+        if (vm.hasKeyId()) {
+            // KVM leaves it usable where vCPUs are said to be associated. There are none, so that
+            // cannot be; a second build would forget this KeyID.
+            vm.life().bug();
+        } else {
+            reclaimTd();
+        }
     }
 
     private long pagesLeft() {
@@ -106,25 +126,25 @@ public final class Teardown {
 
     // ------------------------------------------------------------------ the KeyID
 
-    /** Steps 1 to 4, once: TERMINATE_VM does them early. */
+    /** Steps 1 to 4, unless they were done: TERMINATE_VM does them early. */
     void releaseKeyId() {
-        if (keyAsked || vm.pages().tdrPfn() == 0) {
+        if (!vm.hasKeyId()) {
             return;
         }
-        keyAsked = true;
         if (vm.hasMirror()) {
             vm.life().givesKeyUp();
         }
         for (KvmVcpu vcpu : vm.vcpus()) {
             vcpu.flush();
         }
+        boolean released;
         host.tdxLock().lock();
         try {
-            keyIdLeaked = !askForKeyId();
+            released = askForKeyId();
         } finally {
             host.tdxLock().unlock();
         }
-        if (keyIdLeaked) {
+        if (!released) {
             host.log().line("kvm: KeyID " + vm.hkid() + " of TD " + vm.owner() + " is leaked");
             return;
         }
@@ -137,8 +157,12 @@ public final class Teardown {
         HostCpu cpu = vm.claimAny();
         try {
             long status = host.tdh().mng().vpflushdone(cpu, vm.tdr());
-            if (status != Status.SUCCESS) {
+            if (StatusCode.FLUSHVP_NOT_DONE.matches(status)) {
                 complain(Leaf.MNG_VPFLUSHDONE, status);
+                return false;
+            }
+            if (status != Status.SUCCESS) {
+                vm.bug(Leaf.MNG_VPFLUSHDONE, status);
                 return false;
             }
         } finally {
@@ -151,7 +175,7 @@ public final class Teardown {
         try {
             long status = host.tdh().mng().keyFreeid(cpu, vm.tdr());
             if (status != Status.SUCCESS) {
-                complain(Leaf.MNG_KEY_FREEID, status);
+                vm.bug(Leaf.MNG_KEY_FREEID, status);
                 return false;
             }
             return true;

@@ -9,21 +9,13 @@ import dev.seamlab.kvm.VmLife.Stage;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.machine.Gfn;
 import dev.seamlab.machine.Gpa;
-import dev.seamlab.machine.Pfn;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What user space may do to the memory of a VM: memslots, attributes, guest_memfds. Everything here
- * holds SLOTS, and whatever takes mappings away brackets it with an MMU invalidation:
- *
- * <ol>
- *   <li>MMU for writing: the invalidation begins, mappings go;
- *   <li>without MMU: the change itself;
- *   <li>MMU for writing: the invalidation ends. Faults that looked anything up before it have to
- *       look again.
- * </ol>
+ * holds SLOTS, and whatever makes mappings wrong goes with an {@link Unmapping}.
  */
 final class VmMemory {
     /** KVM_MEM_SLOTS_NUM, user slots. */
@@ -40,13 +32,18 @@ final class VmMemory {
     private final KvmTdx vm;
     private final BackingSource source;
     private final Memslots slots;
+
+    // Guarded by SLOTS, all of them.
     private final PrivateRanges attributes = new PrivateRanges();
-    private final List<GuestMemfd> memfds = new ArrayList<>(); // guarded by SLOTS
+    private final List<GuestMemfd> memfds = new ArrayList<>();
+    private final SlotRanges ranges = new SlotRanges();
+    private final Unmapping unmapping;
 
     VmMemory(KvmTdx vm, BackingSource source, Memslots slots) {
         this.vm = vm;
         this.source = source;
         this.slots = slots;
+        this.unmapping = new Unmapping(vm);
     }
 
     // ------------------------------------------------------------------ guest_memfd
@@ -70,17 +67,23 @@ final class VmMemory {
     /** Punches a hole into a file; every slot that shows a part of it loses its mappings there. */
     int punch(GuestMemfd memfd, long first, long last) {
         return vm.underSlots(() -> {
-            List<Range> shown = new ArrayList<>();
+            ranges.none();
             for (Memslot slot : memfd.bound()) {
                 long from = Math.max(first, slot.gmemBase());
                 long to = Math.min(last, slot.gmemEnd());
-                if (from < to) {
-                    long shift = slot.base() - slot.gmemBase();
-                    shown.add(new Range(slot, from + shift, to + shift));
-                }
+                long shift = slot.base() - slot.gmemBase();
+                ranges.add(slot, from + shift, to + shift);
             }
-            return invalidating(
-                    shown, true, () -> memfd.backing().punch(first, Math.max(first, last)));
+            int result = unmapping.begin(ranges, true);
+            if (result == Errno.ENOMEM) {
+                return result;
+            }
+            try {
+                memfd.backing().punch(first, Math.max(first, last));
+                return result;
+            } finally {
+                unmapping.end();
+            }
         });
     }
 
@@ -252,24 +255,26 @@ final class VmMemory {
      */
     private int retire(Memslot old, @Nullable Memslot moved) {
         old.invalidate();
-        List<Range> all = List.of(new Range(old, old.base(), old.end()));
-        int result = invalidating(all, true, () -> {});
-        int shared =
-                invalidating(
-                        all,
-                        false,
-                        () -> {
-                            if (moved == null) {
-                                // The VMM unmaps its memory together with the slot.
-                                old.shared().punch(0, old.end() - old.base());
-                            } else {
-                                inherit(moved);
-                            }
-                            if (old.memfd() != null) {
-                                old.memfd().bound().remove(old);
-                            }
-                            slots.replace(old, moved);
-                        });
+        int result = unmapping.begin(ranges.all(old), true);
+        if (result == Errno.ENOMEM) {
+            throw new AssertionError("a slot as a whole cuts no leaf");
+        }
+        unmapping.end();
+        int shared = unmapping.begin(ranges, false);
+        try {
+            if (moved == null) {
+                // The VMM unmaps its memory together with the slot.
+                old.shared().punch(0, old.end() - old.base());
+            } else {
+                inherit(moved);
+            }
+            if (old.memfd() != null) {
+                old.memfd().bound().remove(old);
+            }
+            slots.replace(old, moved);
+        } finally {
+            unmapping.end();
+        }
         return result == Errno.OK ? shared : result;
     }
 
@@ -291,31 +296,34 @@ final class VmMemory {
         boolean isPrivate = wanted != 0;
         long from = Addresses.gfn(gpa);
         long to = from + (size >>> Addresses.PAGE_SHIFT);
-        return vm.underSlots(() -> {
+        try (SlotsGuard _ = vm.holdSlots()) {
             if (attributes.isAll(from, to, isPrivate)) {
-                return new MemoryChange(Errno.OK, 0);
+                return MemoryChange.NOTHING;
             }
-            List<Range> parts = parts(from, to);
             // Exact: whoever zaps holds SLOTS.
             long before = vm.stats().get(Counter.ZAPS);
             // What is mapped the other way has to go; the new way nothing is mapped yet.
-            int result =
-                    invalidating(
-                            parts,
-                            !isPrivate,
-                            () -> {
-                                attributes.set(from, to, isPrivate);
-                                parts.forEach(part -> change(part, isPrivate));
-                            });
-            return new MemoryChange(result, vm.stats().get(Counter.ZAPS) - before);
-        });
+            int result = unmapping.begin(ranges.within(slots, from, to), !isPrivate);
+            if (result == Errno.ENOMEM) {
+                return MemoryChange.refused(result);
+            }
+            try {
+                change(from, to, isPrivate);
+            } finally {
+                unmapping.end();
+            }
+            return MemoryChange.of(result, vm.stats().get(Counter.ZAPS) - before);
+        }
     }
 
-    private void change(Range part, boolean isPrivate) {
-        Memslot slot = part.slot();
-        long changed =
-                slot.attributes().set(slot.index(part.from()), slot.index(part.to()), isPrivate);
-        vm.stats().add(NO_VCPU, isPrivate ? Counter.TO_PRIVATE : Counter.TO_SHARED, changed);
+    private void change(@Gfn long from, @Gfn long to, boolean isPrivate) {
+        attributes.set(from, to, isPrivate);
+        for (int i = 0; i < ranges.count(); i++) {
+            Memslot slot = ranges.slot(i);
+            long first = slot.index(ranges.from(i));
+            long changed = slot.attributes().set(first, slot.index(ranges.to(i)), isPrivate);
+            vm.stats().add(NO_VCPU, isPrivate ? Counter.TO_PRIVATE : Counter.TO_SHARED, changed);
+        }
     }
 
     /**
@@ -324,25 +332,30 @@ final class VmMemory {
      */
     MemoryChange punch(@Gpa long gpa, long size, boolean isPrivate) {
         long from = Addresses.gfn(gpa);
-        return vm.underSlots(() -> {
-            List<Range> parts = parts(from, from + (size >>> Addresses.PAGE_SHIFT));
-            long[] freed = new long[1];
-            int result =
-                    invalidating(
-                            parts,
-                            isPrivate,
-                            () -> parts.forEach(part -> freed[0] += punch(part, isPrivate)));
-            return new MemoryChange(result, freed[0]);
-        });
+        try (SlotsGuard _ = vm.holdSlots()) {
+            ranges.within(slots, from, from + (size >>> Addresses.PAGE_SHIFT));
+            int result = unmapping.begin(ranges, isPrivate);
+            if (result == Errno.ENOMEM) {
+                return MemoryChange.refused(result);
+            }
+            try {
+                long freed = 0;
+                for (int i = 0; i < ranges.count(); i++) {
+                    freed += punch(ranges.slot(i), ranges.from(i), ranges.to(i), isPrivate);
+                }
+                return MemoryChange.of(result, freed);
+            } finally {
+                unmapping.end();
+            }
+        }
     }
 
-    private static long punch(Range part, boolean isPrivate) {
-        Memslot slot = part.slot();
+    private static long punch(Memslot slot, @Gfn long from, @Gfn long to, boolean isPrivate) {
         if (isPrivate && slot.memfd() == null) {
             return 0;
         }
         Backing backing = isPrivate ? slot.gmem() : slot.shared();
-        return backing.punch(slot.index(part.from()), slot.index(part.to()));
+        return backing.punch(slot.index(from), slot.index(to));
     }
 
     // ------------------------------------------------------------------ merging
@@ -366,105 +379,5 @@ final class VmMemory {
                 vm.release(cpu);
             }
         });
-    }
-
-    // ------------------------------------------------------------------ ranges
-
-    private record Range(Memslot slot, @Gfn long from, @Gfn long to) {
-        /** Whether it may cut a 2M leaf in two: none reaches out of its slot. */
-        boolean mayCut() {
-            return from > slot.base() || to < slot.end();
-        }
-    }
-
-    private List<Range> parts(@Gfn long from, @Gfn long to) {
-        List<Range> parts = new ArrayList<>();
-        for (Memslot slot : slots.all()) {
-            long first = Math.max(from, slot.base());
-            long last = Math.min(to, slot.end());
-            if (first < last) {
-                parts.add(new Range(slot, first, last));
-            }
-        }
-        return parts;
-    }
-
-    /**
-     * Takes mappings of one kind away and makes a change, inside an MMU invalidation. What
-     * splitting 2M leaves may need is set aside before that: under MMU nothing can be allocated.
-     *
-     * @return OK; ENOMEM, and nothing has changed; EIO where a page had to be leaked
-     */
-    private int invalidating(List<Range> parts, boolean zapPrivate, Runnable change) {
-        LargeLeaves large = zapPrivate ? vm.large() : null;
-        if (large == null) {
-            return invalidatingReserved(parts, zapPrivate, change);
-        }
-        int cuts = (int) parts.stream().filter(Range::mayCut).count();
-        int result = large.reserve(cuts);
-        if (result != Errno.OK) {
-            return result;
-        }
-        try {
-            return invalidatingReserved(parts, true, change);
-        } finally {
-            large.release(cuts);
-        }
-    }
-
-    private int invalidatingReserved(List<Range> parts, boolean zapPrivate, Runnable change) {
-        int result = Errno.OK;
-        HostCpu cpu = vm.claimAny();
-        try {
-            vm.mmuLock().writeLock();
-            try {
-                vm.invalidations().begin();
-                for (Range part : parts) {
-                    int one = zapPrivate ? zapPrivate(cpu, part) : zapShared(part);
-                    result = one == Errno.OK ? result : one;
-                }
-            } finally {
-                vm.mmuLock().writeUnlock();
-            }
-            change.run();
-            vm.mmuLock().writeLock();
-            try {
-                vm.invalidations().end();
-            } finally {
-                vm.mmuLock().writeUnlock();
-            }
-        } finally {
-            vm.release(cpu);
-        }
-        return result;
-    }
-
-    private int zapPrivate(HostCpu cpu, Range part) {
-        if (!vm.hasMirror() || part.slot().memfd() == null) {
-            return Errno.OK;
-        }
-        LargeLeaves large = vm.large();
-        int result =
-                large == null ? Errno.OK : large.clear(cpu, part.slot(), part.from(), part.to());
-        int rest = vm.zaps().zap(cpu, part.slot(), part.from(), part.to());
-        return result == Errno.OK ? rest : result;
-    }
-
-    private int zapShared(Range part) {
-        Memslot slot = part.slot();
-        boolean any = false;
-        for (long gfn = part.from(); gfn < part.to(); gfn++) {
-            long index = slot.index(gfn);
-            if (slot.sharedMappings().isUntouched(index)) {
-                gfn += Addresses.PAGES_PER_RANGE - 1 - (index & (Addresses.PAGES_PER_RANGE - 1));
-                continue;
-            }
-            @Pfn long pfn = slot.sharedMappings().take(index);
-            any |= pfn != PageTable512.NONE;
-        }
-        if (any) {
-            vm.vcpuTable().kickAll(); // the TLB flush: no vCPU uses a translation from before
-        }
-        return Errno.OK;
     }
 }

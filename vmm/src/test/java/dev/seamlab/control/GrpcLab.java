@@ -9,6 +9,8 @@ import com.google.longrunning.OperationsGrpc;
 import com.google.longrunning.WaitOperationRequest;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
+import com.google.protobuf.util.Durations;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import dev.seamlab.v1.AuditGrpc;
@@ -43,6 +45,8 @@ public final class GrpcLab implements AutoCloseable {
     /** Memory of trust domains whose size does not matter. */
     public static final long SMALL = 16 << 20;
 
+    private static final long LARGER = 64 << 20;
+
     /** A guest that never ends. */
     public static final String FOR_EVER = "loop 1000000000000 { spin 1 }";
 
@@ -62,6 +66,10 @@ public final class GrpcLab implements AutoCloseable {
         return TrustDomainsGrpc.newBlockingStub(channel).withDeadlineAfter(30, TimeUnit.SECONDS);
     }
 
+    public OperationsGrpc.OperationsBlockingStub operations() {
+        return OperationsGrpc.newBlockingStub(channel).withDeadlineAfter(30, TimeUnit.SECONDS);
+    }
+
     public HostGrpc.HostBlockingStub host() {
         return HostGrpc.newBlockingStub(channel).withDeadlineAfter(30, TimeUnit.SECONDS);
     }
@@ -76,30 +84,61 @@ public final class GrpcLab implements AutoCloseable {
                 .runAudit(RunAuditRequest.getDefaultInstance());
     }
 
+    /** Nobody finds anything wrong. */
+    public void expectAudit() {
+        assertThat(audit().getFindingsList()).isEmpty();
+    }
+
+    /** A request for a small trust domain. */
+    public static CreateTrustDomainRequest request(String id, String program) {
+        return request(id, small(program));
+    }
+
+    private static CreateTrustDomainRequest request(String id, TrustDomain.Builder wanted) {
+        return CreateTrustDomainRequest.newBuilder()
+                .setTrustDomainId(id)
+                .setTrustDomain(wanted)
+                .build();
+    }
+
+    private static TrustDomain.Builder small(String program) {
+        return TrustDomain.newBuilder()
+                .setMemoryBytes(SMALL)
+                .setGuestProgram(GuestProgram.newBuilder().setText(program));
+    }
+
     /** Creates a trust domain and returns its name. */
     public String create(String id, String program) {
-        return create(id, program, false);
+        return build(id, program).getName();
     }
 
     /** Creates a trust domain, perhaps with the DEBUG attribute, and returns its name. */
     public String create(String id, String program, boolean debug) {
-        TrustDomain.Builder wanted =
-                TrustDomain.newBuilder()
-                        .setMemoryBytes(SMALL)
-                        .setGuestProgram(GuestProgram.newBuilder().setText(program));
+        TrustDomain.Builder wanted = small(program);
         if (debug) {
             wanted.getAttributesBuilder().setDebug(true).setSeptVeDisable(true);
         }
-        Operation done =
-                await(
-                        trustDomains()
-                                .createTrustDomain(
-                                        CreateTrustDomainRequest.newBuilder()
-                                                .setTrustDomainId(id)
-                                                .setTrustDomain(wanted)
-                                                .build()));
+        return build(request(id, wanted)).getName();
+    }
+
+    /** Creates a trust domain. */
+    public TrustDomain build(String id, String program) {
+        return build(request(id, program));
+    }
+
+    /** Creates a trust domain with some vCPUs, and memory for them to work on. */
+    public TrustDomain build(String id, int vcpus, String program) {
+        return build(request(id, small(program).setMemoryBytes(LARGER).setVcpuCount(vcpus)));
+    }
+
+    private TrustDomain build(CreateTrustDomainRequest request) {
+        Operation done = finish(trustDomains().createTrustDomain(request));
         assertThat(done.hasError()).as(done.getError().getMessage()).isFalse();
-        return "trustDomains/" + id;
+        try {
+            return done.getResponse().unpack(TrustDomain.class);
+        } catch (InvalidProtocolBufferException e) {
+            throw new AssertionError(e);
+        }
     }
 
     public TrustDomain get(String name) {
@@ -120,7 +159,7 @@ public final class GrpcLab implements AutoCloseable {
     /** Deletes a trust domain, and returns the operation that did it. */
     public Operation delete(String name) {
         Operation done =
-                await(
+                finish(
                         trustDomains()
                                 .deleteTrustDomain(
                                         DeleteTrustDomainRequest.newBuilder()
@@ -130,15 +169,16 @@ public final class GrpcLab implements AutoCloseable {
         return done;
     }
 
-    private Operation await(Operation operation) {
+    /** Waits for the end of an operation. */
+    public Operation finish(Operation operation) {
         Operation now = operation;
         while (!now.getDone()) {
             now =
-                    OperationsGrpc.newBlockingStub(channel)
-                            .withDeadlineAfter(30, TimeUnit.SECONDS)
+                    operations()
                             .waitOperation(
                                     WaitOperationRequest.newBuilder()
                                             .setName(operation.getName())
+                                            .setTimeout(Durations.fromSeconds(10))
                                             .build());
         }
         return now;
@@ -157,7 +197,7 @@ public final class GrpcLab implements AutoCloseable {
                 assertThat(delete(td.getName()).getDone()).isTrue();
             }
             assertThat(memory()).isEqualTo(before);
-            assertThat(audit().getFindingsList()).isEmpty();
+            expectAudit();
         } finally {
             channel.shutdownNow();
         }
@@ -178,7 +218,17 @@ public final class GrpcLab implements AutoCloseable {
 
     /** The reason that a call was refused with. */
     public static String reason(Supplier<?> call) {
-        return detail(refused(call), ErrorInfo.class).getReason();
+        return reason(refused(call));
+    }
+
+    /** The reason in a refusal. */
+    public static String reason(StatusRuntimeException refusal) {
+        return info(refusal).getReason();
+    }
+
+    /** Reason and metadata of a refusal. */
+    public static ErrorInfo info(StatusRuntimeException refusal) {
+        return detail(refusal, ErrorInfo.class);
     }
 
     /** The one field that a call was refused for, with INVALID_ARGUMENT. */
@@ -191,8 +241,8 @@ public final class GrpcLab implements AutoCloseable {
         return bad.getFieldViolations(0).getField();
     }
 
-    private static <M extends com.google.protobuf.Message> M detail(
-            StatusRuntimeException refusal, Class<M> type) {
+    /** The one detail of a kind in a refusal. */
+    public static <M extends Message> M detail(StatusRuntimeException refusal, Class<M> type) {
         com.google.rpc.Status status = StatusProto.fromThrowable(refusal);
         assertThat(status).isNotNull();
         for (Any detail : status.getDetailsList()) {

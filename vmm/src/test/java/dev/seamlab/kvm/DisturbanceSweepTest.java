@@ -8,7 +8,6 @@ import dev.seamlab.host.kernel.Errno;
 import dev.seamlab.kvm.Sweeps.Point;
 import dev.seamlab.kvm.Sweeps.Variant;
 import dev.seamlab.machine.LogicalCpu;
-import dev.seamlab.machine.sched.Waits;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.core.InterruptModel;
 import java.util.ArrayList;
@@ -17,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -30,6 +30,18 @@ import org.junit.jupiter.params.provider.MethodSource;
 class DisturbanceSweepTest {
     /** SEAMCALLs that a CPU stays away. */
     private static final int ABSENCE = 5;
+
+    /**
+     * VP.FLUSH on a CPU that leaves takes the TDR shared, and leaves of the build want it alone
+     * (module ABI section 12.2): whichever comes second is BUSY. To KVM that is a bug of the VM in
+     * these, and after VP.FLUSH the KeyID cannot be had back. Linux keeps them apart no better.
+     */
+    private static final Pattern BUSY_IS_A_BUG =
+            Pattern.compile(
+                    ".* is bugged: TDH\\.(MR\\.EXTEND|VP\\.INIT|VP\\.FLUSH) answered OPERAND_BUSY.*");
+
+    /** The steps in which it is EBUSY: MEM.PAGE.ADD and MR.FINALIZE. */
+    private static final Set<String> MAY_BE_BUSY = Set.of("INIT_MEM_REGION", "FINALIZE_VM");
 
     /** EBUSY for the last CPU of a package, while somebody has a KeyID. */
     private static final Set<Integer> HOTPLUG_ANSWERS = Set.of(Errno.OK, Errno.EBUSY);
@@ -85,6 +97,7 @@ class DisturbanceSweepTest {
             throws InterruptedException {
         Smooth smooth = smooth(variant);
         int lives = 0;
+        int met = 0;
         for (Point point : Sweeps.pickMoments(Sweeps.points(variant), variant)) {
             long nth = point.nth();
             KvmRig rig = rig(variant);
@@ -96,7 +109,7 @@ class DisturbanceSweepTest {
                     nth,
                     cpu ->
                             comingAndGoing[0] =
-                                    beside(
+                                    Sweeps.beside(
                                             "leaves",
                                             () -> {
                                                 answers.add(rig.host.offline(cpu.index()));
@@ -107,7 +120,7 @@ class DisturbanceSweepTest {
                     nth + ABSENCE,
                     _ ->
                             comingAndGoing[1] =
-                                    beside(
+                                    Sweeps.beside(
                                             "returns",
                                             () ->
                                                     rig.machine
@@ -120,23 +133,51 @@ class DisturbanceSweepTest {
                     thread.join();
                 }
             }
-            String where = variant + ", CPU gone at call " + nth + ", " + answers + ": " + life;
+            List<String> bugs =
+                    rig.log.stream().filter(line -> line.contains("is bugged")).toList();
+            String where =
+                    variant
+                            + ", CPU gone at call "
+                            + nth
+                            + ", "
+                            + answers
+                            + ": "
+                            + life
+                            + ", "
+                            + bugs;
             assertThat(answers).as(where).hasSize(2).allMatch(HOTPLUG_ANSWERS::contains);
+            List<WholeLife.Told> told =
+                    life.told().stream()
+                            .filter(one ->
+                                    one.errno() != Errno.EBUSY || !MAY_BE_BUSY.contains(one.step()))
+                            .toList();
+            rig.machine.cpus().forEach(one -> rig.host.online(one.index()));
+            lives++;
+            if (metTheFlush(rig)) {
+                assertThat(told).as(where).hasSize(1).allMatch(one -> one.errno() == Errno.EIO);
+                rig.faults.clear();
+                Sweeps.assertNothingLost(rig, life, where);
+                rig.abandon();
+                met++;
+                continue;
+            }
             if (answers.equals(List.of(Errno.OK, Errno.OK))) {
                 // A whole package is gone, so nobody had a KeyID: before the build, which then
                 // fails and is not repeated, or after the release.
-                assertThat(life.told())
+                assertThat(told)
                         .as(where)
                         .allMatch(one -> one.errno() == Errno.EIO && one.step().equals("INIT_VM"));
             } else {
-                assertThat(life.told()).as(where).isEmpty();
+                assertThat(told).as(where).isEmpty();
                 asUndisturbed(life, smooth, where);
             }
-            rig.machine.cpus().forEach(one -> rig.host.online(one.index()));
             clean(rig, life, where);
-            lives++;
         }
-        Sweeps.figure(variant, lives + " absences of a CPU survived");
+        Sweeps.figure(variant, lives + " absences of a CPU survived, " + met + " met the flush");
+    }
+
+    private static boolean metTheFlush(KvmRig rig) {
+        return rig.log.stream().anyMatch(line -> BUSY_IS_A_BUG.matcher(line).matches());
     }
 
     @ParameterizedTest
@@ -218,13 +259,6 @@ class DisturbanceSweepTest {
         default boolean yieldsToHostPriority() {
             return true;
         }
-    }
-
-    /** Starts something and comes back when it is done, or waits for what the caller holds. */
-    private static Thread beside(String name, Runnable action) {
-        Thread thread = Waits.start(name, action);
-        Waits.spinUntil(() -> !thread.isAlive() || thread.getState() == Thread.State.TIMED_WAITING);
-        return thread;
     }
 
     private interface Disturbance {

@@ -174,6 +174,14 @@ class KvmMuseumTest {
         }
     }
 
+    private static void joined(Thread thread) {
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
     /** A defect and the visit that shows it. */
     enum Exhibit {
         R27(
@@ -358,6 +366,42 @@ class KvmMuseumTest {
                     } else {
                         ok(vm.punch(AT, Addresses.PAGE_SIZE, true));
                     }
+                    tour.audits();
+                }),
+        R44B(
+                "TERMINATE_VM lets removals in between VPFLUSHDONE and mmu_lock",
+                (tour, asItWas) -> {
+                    KvmTdx vm = withOnePage(tour.rig);
+                    Thread[] puncher = new Thread[1];
+                    int[] punched = {-1};
+                    Runnable punch = () -> punched[0] = vm.punch(AT, Addresses.PAGE_SIZE, true);
+                    tour.does("KVM_TDX_TERMINATE_VM, as far as VPFLUSHDONE");
+                    if (asItWas) {
+                        vm.die();
+                        vm.vcpus()[0].flush();
+                        HostCpu cpu = vm.claimAny();
+                        long status = tour.rig.host.tdh().mng().vpflushdone(cpu, vm.tdr());
+                        assertThat(status).isEqualTo(Status.SUCCESS);
+                        vm.release(cpu);
+                        punch.run();
+                    } else {
+                        tour.rig.faults.replace(
+                                Leaf.PHYMEM_CACHE_WB,
+                                1,
+                                1,
+                                (module, cpu, regs) -> {
+                                    puncher[0] = Sweeps.beside("puncher", punch);
+                                    return module.call(cpu, regs);
+                                });
+                        ok(vm.terminate());
+                        joined(puncher[0]);
+                    }
+                    tour.does("a hole is punched");
+                    ModuleAnswer answer = vm.lastAnswer();
+                    tour.sees(
+                            "BLOCK is refused, the page is lost: "
+                                    + (answer == null ? "" : Status.show(answer.status())),
+                            punched[0] == Errno.OK && tour.rig.toldOfLeaks() == 0);
                     tour.audits();
                 });
 

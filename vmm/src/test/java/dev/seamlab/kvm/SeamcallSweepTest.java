@@ -35,6 +35,8 @@ class SeamcallSweepTest {
         LEAKED,
         /** The KeyID is lost, and all pages with it. */
         KEY_LOST,
+        /** As that, but refused to TERMINATE_VM it is had back when the VM is destroyed. */
+        KEY_LATE,
         /** No backing: EIO; or ENOMEM where a control page was wanted, and then again. */
         UNBACKED,
         /** Nobody is told: a pair stays behind, and a count with it. */
@@ -66,7 +68,7 @@ class SeamcallSweepTest {
             PHYMEM_PAGE_WBINVD   LEAKED     LEAKED
             PHYMEM_PAGE_RECLAIM  LEAKED     LEAKED
             VP_FLUSH             KEY_LOST   KEY_LOST
-            MNG_VPFLUSHDONE      KEY_LOST   KEY_LOST
+            MNG_VPFLUSHDONE      KEY_LATE   KEY_LATE
             PHYMEM_CACHE_WB      REPEATED   KEY_LOST
             MNG_KEY_FREEID       KEY_LOST   KEY_LOST
             PHYMEM_PAMT_ADD      UNBACKED   UNBACKED
@@ -169,6 +171,12 @@ class SeamcallSweepTest {
             case KEY_LOST -> {
                 assertThat(life.report().keyIdLeaked()).as(where).isTrue();
                 assertThat(rig.toldOfLeaks()).as(where).isPositive();
+            }
+            case KEY_LATE -> {
+                boolean late = step.equals("TERMINATE_VM");
+                assertThat(life.vm().isBugged()).as(where).isTrue();
+                assertThat(life.report().keyIdLeaked()).as(where).isEqualTo(!late);
+                assertThat(life.report().isClean()).as(where).isEqualTo(late);
             }
             case UNBACKED -> {
                 int errno = step.startsWith("INIT_V") ? Errno.ENOMEM : Errno.EIO;

@@ -6,6 +6,8 @@ import static dev.seamlab.kvm.KvmRig.ok;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.seamlab.host.kernel.Errno;
+import dev.seamlab.host.mem.PageUse;
+import dev.seamlab.kvm.KvmStats.Counter;
 import dev.seamlab.machine.Addresses;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Operand;
@@ -21,6 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The steps of a VM, and what all steps share: states, argument checks and results. */
@@ -214,6 +217,69 @@ class TdxStepsTest {
             rig.faults.clear();
             assertThat(rig.audit()).as("call " + nth).isEmpty();
         }
+    }
+
+    /** The build's own failure, and what is answered when its KeyID is asked back. */
+    private int buildWithoutWayBack(KvmTdx vm, Leaf leaf, long refusal) {
+        rig.faults.refuseNext(Leaf.MNG_INIT, StatusCode.OPERAND_INVALID.with(Operand.RCX));
+        rig.faults.refuseNext(leaf, refusal);
+        return vm.initVm(CONFIG);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "MNG_VPFLUSHDONE, TD_FATAL, true",
+        "MNG_VPFLUSHDONE, OPERAND_BUSY, true",
+        "MNG_VPFLUSHDONE, FLUSHVP_NOT_DONE, true",
+        "PHYMEM_CACHE_WB, TD_FATAL, false",
+        "MNG_KEY_FREEID, TD_FATAL, false",
+        "MNG_KEY_FREEID, OPERAND_BUSY, false",
+    })
+    void initVmFails_andItsKeyIdIsNotGivenBack_destroyAsksAgainAndSaysWhatCameOfIt(
+            Leaf leaf, StatusCode refusal, boolean comesBack) {
+        KvmTdx vm = rig.vm(1);
+        assertThat(buildWithoutWayBack(vm, leaf, refusal.word())).isEqualTo(Errno.EINVAL);
+        assertThat(vm.lastAnswer().leaf()).isEqualTo(Leaf.MNG_INIT);
+        long held = 1L + rig.host.info().tdcsPages();
+        assertThat(rig.used()).containsEntry(PageUse.CONTROL, held);
+        assertThat(rig.host.keyIds().used()).isEqualTo(1);
+        assertThat(rig.log).anyMatch(line -> line.endsWith("is leaked"));
+        assertThat(vm.isDead()).isTrue();
+        assertThat(vm.initVm(CONFIG)).as("a second build").isEqualTo(Errno.EIO);
+        assertThat(rig.audit()).isEmpty();
+
+        Teardown.Report report = vm.destroy();
+        assertThat(report)
+                .isEqualTo(
+                        comesBack ? Teardown.Report.CLEAN : new Teardown.Report(held, true, true));
+        assertThat(vm.destroy()).as("said again").isEqualTo(report);
+        assertThat(rig.host.keyIds().used()).isEqualTo(comesBack ? 0 : 1);
+        assertThat(rig.used().getOrDefault(PageUse.LEAKED, 0L)).isEqualTo(report.leakedPages());
+        assertThat(vm.stats().get(Counter.LEAKED_PAGES)).isEqualTo(report.leakedPages());
+        assertThat(rig.audit()).isEmpty();
+    }
+
+    @Test
+    void initVmFails_andAPageIsNotGivenBack_destroyReportsIt() {
+        KvmTdx vm = rig.vm(1);
+        int result = buildWithoutWayBack(vm, Leaf.PHYMEM_PAGE_RECLAIM, StatusCode.TD_FATAL.word());
+        assertThat(result).isEqualTo(Errno.EINVAL);
+        // The first of the TDCS, and the TDR, which the module keeps as long as it has one.
+        ok(vm.initVm(CONFIG));
+        assertThat(vm.destroy()).isEqualTo(new Teardown.Report(2, false, true));
+        assertThat(rig.used()).containsEntry(PageUse.LEAKED, 2L);
+    }
+
+    @Test
+    void terminate_keyIdRefused_destroyAsksAgain() {
+        KvmTdx vm = rig.runnable(2);
+        rig.faults.refuseNext(Leaf.MNG_VPFLUSHDONE, StatusCode.TD_FATAL.word());
+        ok(vm.terminate());
+        assertThat(vm.isBugged()).isTrue();
+        assertThat(vm.terminate()).isEqualTo(Errno.EIO);
+        assertThat(rig.host.keyIds().used()).isEqualTo(1);
+        assertThat(vm.destroy().isClean()).isTrue();
+        assertThat(rig.host.keyIds().used()).isZero();
     }
 
     @Test

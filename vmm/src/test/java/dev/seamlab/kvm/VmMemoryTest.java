@@ -14,7 +14,6 @@ import dev.seamlab.machine.Addresses;
 import dev.seamlab.seam.abi.Leaf;
 import dev.seamlab.seam.abi.Operand;
 import dev.seamlab.seam.abi.StatusCode;
-import java.util.Random;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -219,28 +218,6 @@ class VmMemoryTest {
         ok(vm.setMemoryAttributes(0, MEMORY, true));
         assertThat(vm.stats().get(Counter.TO_PRIVATE)).isEqualTo(changed);
         assertThat(vm.stats().get(Counter.ZAPS)).isZero();
-    }
-
-    @Test
-    void privateRanges_randomChanges_matchABitmap() {
-        Random random = new Random(7);
-        PrivateRanges ranges = new PrivateRanges();
-        boolean[] oracle = new boolean[64];
-        for (int i = 0; i < 5000; i++) {
-            int from = random.nextInt(63);
-            int to = from + 1 + random.nextInt(64 - from - 1 + 1);
-            boolean value = random.nextBoolean();
-            boolean expected = true;
-            for (int at = from; at < to; at++) {
-                expected &= oracle[at] == value;
-            }
-            assertThat(ranges.isAll(from, to, value)).isEqualTo(expected);
-            ranges.set(from, to, value);
-            java.util.Arrays.fill(oracle, from, to, value);
-            boolean[] seen = new boolean[64];
-            ranges.forEach(0, 64, (a, b) -> java.util.Arrays.fill(seen, (int) a, (int) b, true));
-            assertThat(seen).isEqualTo(oracle);
-        }
     }
 
     // ------------------------------------------------------------------ pre-fault

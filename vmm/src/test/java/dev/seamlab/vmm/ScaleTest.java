@@ -25,7 +25,7 @@ class ScaleTest {
     @RegisterExtension final Lab lab = new Lab();
 
     @Test
-    void largeTd_fullyAcceptedAt4k_costsAtMostFortyBytesAPage() {
+    void largeTd_fullyAcceptedAt4k_costsAtMostFortyBytesAPage_andLetsThemGoAgain() {
         long gib = Long.getLong("seamlab.scale.gib", 8);
         String profile = gib > 200 ? "server-2t-2s" : "server-256g";
         Vmm vmm = lab.host(BuiltInProfiles.byName(profile), Preset.V4);
@@ -33,6 +33,12 @@ class ScaleTest {
         assertThat(cost.pages()).isGreaterThanOrEqualTo(gib << 18);
         assertThat(cost.perPage()).isLessThan(40);
         assertThat(MixedCycles.backedBytes(vmm)).isEqualTo(vmm.memory().pamt().totalBytes());
+
+        vmm.stop("large").orThrow();
+        vmm.delete("large").orThrow();
+        assertThat(vmm.memory().pamt()).isEqualTo(PamtShare.NONE);
+        // What is known of host pages stays, at most: not what the TD had.
+        assertThat(cost.leftPerPage()).isLessThan(7);
     }
 
     @ParameterizedTest

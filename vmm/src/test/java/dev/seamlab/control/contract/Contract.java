@@ -43,7 +43,7 @@ final class Contract {
             Faults/ListAllocationSites        | ok           | ok |
             Host/GetHost                      | ok           | ok |
             Host/GetMemoryReport              | ok           | ok |
-            Host/SetCpuOnline                 | -            | ok | cpu: 1 online: true
+            Host/SetCpuOnline                 | cpu          | ok | cpu: 1 online: true
             Host/GetModuleInfo                | ok           | ok |
             Host/ListCmrs                     | ok           | ok |
             Host/ListTdmrs                    | ok           | ok |

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import com.google.rpc.QuotaFailure;
 import com.google.rpc.RetryInfo;
-import dev.seamlab.control.Grpc;
+import dev.seamlab.control.GrpcLab;
 import dev.seamlab.v1.CpuidEntry;
 import dev.seamlab.v1.CreateFaultRequest;
 import dev.seamlab.v1.CreateVcpuRequest;
@@ -58,20 +58,20 @@ class KvmServiceTest {
     @ConfigProperty(name = "quarkus.grpc.server.test-port")
     int port;
 
-    private Grpc grpc;
+    private GrpcLab lab;
 
     @BeforeEach
     void connect() {
-        grpc = new Grpc(port);
+        lab = new GrpcLab(port);
     }
 
     @AfterEach
     void everythingIsAsBefore() {
-        grpc.expectAudit(); // machines at any stage
+        lab.expectAudit(); // machines at any stage
         for (Vm vm : kvm().listVms(ListVmsRequest.getDefaultInstance()).getVmsList()) {
             delete(vm.getName());
         }
-        grpc.close();
+        lab.close();
     }
 
     @Test
@@ -113,7 +113,7 @@ class KvmServiceTest {
                                         .setAttribute(MemoryAttribute.MEMORY_ATTRIBUTE_SHARED)
                                         .build());
         assertThat(run(vm, "").getReason()).isEqualTo(Reason.HALTED);
-        grpc.expectAudit();
+        lab.expectAudit();
         Vm terminated = kvm().terminateVm(TerminateVmRequest.newBuilder().setName(vm).build());
         assertThat(terminated.getState()).isEqualTo(Vm.State.TERMINATED);
         assertThat(terminated.getKeyId()).isZero();
@@ -125,11 +125,11 @@ class KvmServiceTest {
         String vm = create("order", Vm.Type.TDX);
         refused("EIO", Status.Code.FAILED_PRECONDITION, () -> vcpu(vm));
         refused("EINVAL", Status.Code.INVALID_ARGUMENT, () -> finalizeVm(vm));
-        assertThat(Grpc.code(() -> initVcpu(vm))).isEqualTo(Status.Code.INVALID_ARGUMENT);
+        assertThat(GrpcLab.code(() -> initVcpu(vm))).isEqualTo(Status.Code.INVALID_ARGUMENT);
         var _ = init(vm);
         StatusRuntimeException again =
                 refused("EINVAL", Status.Code.INVALID_ARGUMENT, () -> init(vm));
-        assertThat(Grpc.info(again).getMetadataMap()).containsEntry("ioctl", "KVM_TDX_INIT_VM");
+        assertThat(GrpcLab.info(again).getMetadataMap()).containsEntry("ioctl", "KVM_TDX_INIT_VM");
         var _ = vcpu(vm);
         var _ = initVcpu(vm);
         refused("EINVAL", Status.Code.INVALID_ARGUMENT, () -> add(vm, 0x1000, 1)); // no slot
@@ -167,7 +167,7 @@ class KvmServiceTest {
     @Test
     void initVm_thatTheModuleRefuses_carriesItsStatusWord() {
         String vm = create("refused", Vm.Type.TDX);
-        FaultsGrpc.FaultsBlockingStub faults = FaultsGrpc.newBlockingStub(grpc.channel());
+        FaultsGrpc.FaultsBlockingStub faults = FaultsGrpc.newBlockingStub(lab.channel());
         Fault fault =
                 faults.createFault(
                         CreateFaultRequest.newBuilder()
@@ -178,7 +178,8 @@ class KvmServiceTest {
                                                 .setNth(1))
                                 .build());
         StatusRuntimeException e = refused("EINVAL", Status.Code.INVALID_ARGUMENT, () -> init(vm));
-        assertThat(Grpc.info(e).getMetadataMap()).containsEntry("hw_error", "0xc000010000000041");
+        assertThat(GrpcLab.info(e).getMetadataMap())
+                .containsEntry("hw_error", "0xc000010000000041");
         var _ =
                 faults.deleteFault(
                         DeleteFaultRequest.newBuilder().setName(fault.getName()).build());
@@ -190,7 +191,7 @@ class KvmServiceTest {
         String vm = create("vp", Vm.Type.TDX);
         var _ = init(vm);
         var _ = vcpu(vm);
-        FaultsGrpc.FaultsBlockingStub faults = FaultsGrpc.newBlockingStub(grpc.channel());
+        FaultsGrpc.FaultsBlockingStub faults = FaultsGrpc.newBlockingStub(lab.channel());
         Fault fault =
                 faults.createFault(
                         CreateFaultRequest.newBuilder()
@@ -202,7 +203,7 @@ class KvmServiceTest {
                                 .build());
         StatusRuntimeException e =
                 refused("EIO", Status.Code.FAILED_PRECONDITION, () -> initVcpu(vm));
-        assertThat(Grpc.info(e).getMetadataMap())
+        assertThat(GrpcLab.info(e).getMetadataMap())
                 .containsEntry("leaf", "TDH.VP.CREATE")
                 .containsKey("status_word")
                 .doesNotContainKey("hw_error");
@@ -229,8 +230,8 @@ class KvmServiceTest {
         assertThat(run(vm, "").getReason()).isEqualTo(Reason.HALTED);
         // Far more than there is memory: only the deadline ends it early.
         assertThat(
-                        Grpc.code(() ->
-                                KvmGrpc.newBlockingStub(grpc.channel())
+                        GrpcLab.code(() ->
+                                KvmGrpc.newBlockingStub(lab.channel())
                                         .withDeadlineAfter(20, TimeUnit.MILLISECONDS)
                                         .preFaultVcpuMemory(
                                                 PreFaultVcpuMemoryRequest.newBuilder()
@@ -252,9 +253,9 @@ class KvmServiceTest {
                         "TOO_MANY_VMS",
                         Status.Code.RESOURCE_EXHAUSTED,
                         () -> create("one-more", Vm.Type.TDX));
-        assertThat(Grpc.detail(e, QuotaFailure.class).getViolations(0).getSubject())
+        assertThat(GrpcLab.detail(e, QuotaFailure.class).getViolations(0).getSubject())
                 .isEqualTo("vms");
-        assertThat(Grpc.detail(e, RetryInfo.class).hasRetryDelay()).isTrue();
+        assertThat(GrpcLab.detail(e, RetryInfo.class).hasRetryDelay()).isTrue();
         delete("vms/many-7");
         assertThat(create("one-more", Vm.Type.TDX)).isEqualTo("vms/one-more");
     }
@@ -286,7 +287,7 @@ class KvmServiceTest {
     void getTdxCpuid_ofAVcpuThatIsNotThere_isRefused() {
         String vm = create("cpuid", Vm.Type.TDX);
         assertThat(
-                        Grpc.code(() ->
+                        GrpcLab.code(() ->
                                 kvm().getTdxCpuid(
                                                 GetTdxCpuidRequest.newBuilder()
                                                         .setName(vm)
@@ -317,28 +318,28 @@ class KvmServiceTest {
         refused("ENOTTY", Status.Code.FAILED_PRECONDITION, () -> init(vm));
         refused("ENOTTY", Status.Code.FAILED_PRECONDITION, () -> finalizeVm(vm));
         refused("EINVAL", Status.Code.INVALID_ARGUMENT, () -> attributes(vm, 0, SIZE));
-        grpc.expectAudit();
+        lab.expectAudit();
     }
 
     @Test
     void run_whoseDeadlinePasses_kicksTheVcpuOut_andDeletingDoes() {
         String vm = runnable("late");
         assertThat(
-                        Grpc.code(() ->
-                                KvmGrpc.newBlockingStub(grpc.channel())
+                        GrpcLab.code(() ->
+                                KvmGrpc.newBlockingStub(lab.channel())
                                         .withDeadlineAfter(300, TimeUnit.MILLISECONDS)
                                         .runKvmVcpu(
                                                 RunKvmVcpuRequest.newBuilder()
                                                         .setName(vm)
-                                                        .setText(Grpc.FOR_EVER)
+                                                        .setText(GrpcLab.FOR_EVER)
                                                         .build())))
                 .isEqualTo(Status.Code.DEADLINE_EXCEEDED);
         CompletableFuture<VcpuExit> running =
-                CompletableFuture.supplyAsync(() -> runWhenFree(vm, Grpc.FOR_EVER));
+                CompletableFuture.supplyAsync(() -> runWhenFree(vm, GrpcLab.FOR_EVER));
         org.awaitility.Awaitility.await().until(() -> isBusy(vm));
         delete(vm);
         assertThat(running.join().getReason()).isEqualTo(Reason.INTERRUPTED);
-        assertThat(Grpc.code(() -> get(vm))).isEqualTo(Status.Code.NOT_FOUND);
+        assertThat(GrpcLab.code(() -> get(vm))).isEqualTo(Status.Code.NOT_FOUND);
     }
 
     /** The call whose deadline passed may still be on its way out. */
@@ -347,7 +348,7 @@ class KvmServiceTest {
             try {
                 return run(vm, text);
             } catch (StatusRuntimeException e) {
-                assertThat(Grpc.reason(e)).isEqualTo("VCPU_BUSY");
+                assertThat(GrpcLab.reason(e)).isEqualTo("VCPU_BUSY");
             }
         }
     }
@@ -363,7 +364,7 @@ class KvmServiceTest {
                                             .build());
             return false;
         } catch (StatusRuntimeException e) {
-            return Grpc.reason(e).equals("VCPU_BUSY");
+            return GrpcLab.reason(e).equals("VCPU_BUSY");
         }
     }
 
@@ -383,25 +384,25 @@ class KvmServiceTest {
                 .extracting(Vm::getName)
                 .containsExactly("vms/page-0", "vms/page-1");
         assertThat(rest.getVmsList()).extracting(Vm::getName).containsExactly("vms/page-2");
-        assertThat(Grpc.code(() -> create("page-0", Vm.Type.TDX)))
+        assertThat(GrpcLab.code(() -> create("page-0", Vm.Type.TDX)))
                 .isEqualTo(Status.Code.ALREADY_EXISTS);
-        assertThat(Grpc.code(() -> delete("vms/nobody"))).isEqualTo(Status.Code.NOT_FOUND);
-        assertThat(Grpc.code(() -> get("nobody"))).isEqualTo(Status.Code.INVALID_ARGUMENT);
+        assertThat(GrpcLab.code(() -> delete("vms/nobody"))).isEqualTo(Status.Code.NOT_FOUND);
+        assertThat(GrpcLab.code(() -> get("nobody"))).isEqualTo(Status.Code.INVALID_ARGUMENT);
     }
 
     // ------------------------------------------------------------------ helpers
 
     private static StatusRuntimeException refused(
             String errno, Status.Code code, Supplier<?> call) {
-        StatusRuntimeException e = Grpc.refused(call);
+        StatusRuntimeException e = GrpcLab.refused(call);
         assertThat(e).as("is not refused").isNotNull();
-        assertThat(Grpc.reason(e)).isEqualTo(errno);
+        assertThat(GrpcLab.reason(e)).isEqualTo(errno);
         assertThat(e.getStatus().getCode()).isEqualTo(code);
         return e;
     }
 
     private KvmGrpc.KvmBlockingStub kvm() {
-        return KvmGrpc.newBlockingStub(grpc.channel()).withDeadlineAfter(30, TimeUnit.SECONDS);
+        return KvmGrpc.newBlockingStub(lab.channel()).withDeadlineAfter(30, TimeUnit.SECONDS);
     }
 
     private String runnable(String id) {

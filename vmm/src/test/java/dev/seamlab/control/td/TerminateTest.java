@@ -9,7 +9,7 @@ import com.google.longrunning.Operation;
 import com.google.longrunning.OperationsGrpc;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.Durations;
-import dev.seamlab.control.Grpc;
+import dev.seamlab.control.GrpcLab;
 import dev.seamlab.v1.CreateFaultRequest;
 import dev.seamlab.v1.DeleteFaultRequest;
 import dev.seamlab.v1.DeleteTrustDomainRequest;
@@ -37,57 +37,58 @@ class TerminateTest {
     @ConfigProperty(name = "quarkus.grpc.server.test-port")
     int port;
 
-    private Grpc grpc;
+    private GrpcLab lab;
 
     @BeforeEach
     void connect() {
-        grpc = new Grpc(port);
+        lab = new GrpcLab(port);
     }
 
     @AfterEach
     void everythingIsAsBefore() {
-        grpc.close();
+        lab.close();
     }
 
     @Test
     void terminate_aReadyTrustDomain_releasesItsKeyIdAndKeepsItsMemory() {
-        int free = grpc.report().getKeyIds().getFree();
-        TrustDomain td = grpc.create("early", 1, "idle");
+        int free = lab.memory().getKeyIds().getFree();
+        TrustDomain td = lab.build("early", 1, "idle");
         TrustDomain after = terminate(td.getName());
         assertThat(after.getState()).isEqualTo(State.STOPPED);
         assertThat(after.getKeyId()).isZero();
         assertThat(after.getMemory().getPrivatePages()).isPositive();
-        assertThat(grpc.report().getKeyIds().getFree()).isEqualTo(free);
-        grpc.expectAudit();
-        assertThat(Grpc.code(() -> start(td.getName()))).isEqualTo(Status.Code.FAILED_PRECONDITION);
+        assertThat(lab.memory().getKeyIds().getFree()).isEqualTo(free);
+        lab.expectAudit();
+        assertThat(GrpcLab.code(() -> start(td.getName())))
+                .isEqualTo(Status.Code.FAILED_PRECONDITION);
         assertThat(terminate(td.getName()).getState()).isEqualTo(State.STOPPED); // once more
     }
 
     @Test
     void terminate_whatRuns_isRefused_andWhatIsNotThereIsNotFound() {
-        String name = grpc.create("busy", 1, Grpc.FOR_EVER).getName();
+        String name = lab.build("busy", 1, GrpcLab.FOR_EVER).getName();
         var _ = start(name);
-        assertThat(Grpc.reason(Grpc.refused(() -> terminate(name)))).isEqualTo("WRONG_STATE");
-        assertThat(Grpc.code(() -> terminate("trustDomains/nobody")))
+        assertThat(GrpcLab.reason(GrpcLab.refused(() -> terminate(name)))).isEqualTo("WRONG_STATE");
+        assertThat(GrpcLab.code(() -> terminate("trustDomains/nobody")))
                 .isEqualTo(Status.Code.NOT_FOUND);
-        assertThat(Grpc.code(() -> terminate("nobody"))).isEqualTo(Status.Code.INVALID_ARGUMENT);
+        assertThat(GrpcLab.code(() -> terminate("nobody"))).isEqualTo(Status.Code.INVALID_ARGUMENT);
     }
 
     @Test
     void terminate_afterAKill_releasesTheKeyId() {
-        int free = grpc.report().getKeyIds().getFree();
-        String name = grpc.create("killed", 1, "idle").getName();
+        int free = lab.memory().getKeyIds().getFree();
+        String name = lab.build("killed", 1, "idle").getName();
         var _ =
-                grpc.tds()
+                lab.trustDomains()
                         .killTrustDomain(KillTrustDomainRequest.newBuilder().setName(name).build());
-        assertThat(grpc.report().getKeyIds().getFree()).isEqualTo(free - 1);
+        assertThat(lab.memory().getKeyIds().getFree()).isEqualTo(free - 1);
         assertThat(terminate(name).getKeyId()).isZero();
-        assertThat(grpc.report().getKeyIds().getFree()).isEqualTo(free);
+        assertThat(lab.memory().getKeyIds().getFree()).isEqualTo(free);
     }
 
     @Test
     void terminate_ofWhatKvmGaveUp_isRefusedAsTheIoctlIs() {
-        String name = grpc.create("bugged", 1, "accept 0x1000000..0x1001000 4k; halt").getName();
+        String name = lab.build("bugged", 1, "accept 0x1000000..0x1001000 4k; halt").getName();
         String fault =
                 faults().createFault(
                                 CreateFaultRequest.newBuilder()
@@ -100,19 +101,19 @@ class TerminateTest {
                         .getName();
         var _ = start(name);
         Awaitility.await().until(() -> get(name).getState() == State.FAILED);
-        StatusRuntimeException refused = Grpc.refused(() -> terminate(name));
+        StatusRuntimeException refused = GrpcLab.refused(() -> terminate(name));
         assertThat(refused.getStatus().getCode()).isEqualTo(Status.Code.FAILED_PRECONDITION);
-        assertThat(Grpc.reason(refused)).isEqualTo("VM_DEAD");
+        assertThat(GrpcLab.reason(refused)).isEqualTo("VM_DEAD");
         var _ = faults().deleteFault(DeleteFaultRequest.newBuilder().setName(fault).build());
     }
 
     @Test
     void delete_thatIsCancelled_stopsThere_andAnotherOneGoesOn() {
-        String name = grpc.create("half", 1, "accept 0x1000000..0x3000000 4k; halt").getName();
+        String name = lab.build("half", 1, "accept 0x1000000..0x3000000 4k; halt").getName();
         var _ = start(name);
         Awaitility.await().until(() -> get(name).getProgress().getFinishedVcpus() == 1);
         var _ =
-                grpc.tds()
+                lab.trustDomains()
                         .stopTrustDomain(
                                 dev.seamlab.v1.StopTrustDomainRequest.newBuilder()
                                         .setName(name)
@@ -129,32 +130,32 @@ class TerminateTest {
                                         .build())
                         .getName();
         Operation operation =
-                grpc.tds()
+                lab.trustDomains()
                         .deleteTrustDomain(
                                 DeleteTrustDomainRequest.newBuilder().setName(name).build());
         Awaitility.await().until(() -> metadata(get(operation)).getPagesLeft() > 1000);
         var _ =
-                OperationsGrpc.newBlockingStub(grpc.channel())
+                OperationsGrpc.newBlockingStub(lab.channel())
                         .cancelOperation(
                                 CancelOperationRequest.newBuilder()
                                         .setName(operation.getName())
                                         .build());
         var _ = faults().deleteFault(DeleteFaultRequest.newBuilder().setName(hold).build());
-        Operation cancelled = grpc.finish(operation);
+        Operation cancelled = lab.finish(operation);
         assertThat(cancelled.getError().getCode())
                 .isEqualTo(com.google.rpc.Code.CANCELLED.getNumber());
         TrustDomain half = get(name);
         assertThat(half.getState()).isEqualTo(State.STOPPED);
         assertThat(half.getKeyId()).isZero();
         assertThat(half.getMemory().getPrivatePages()).isPositive();
-        grpc.expectAudit();
-        Operation done = grpc.delete(name);
+        lab.expectAudit();
+        Operation done = lab.delete(name);
         assertThat(done.hasResponse()).as(done.getError().getMessage()).isTrue();
         assertThat(metadata(done).getPagesLeft()).isZero();
     }
 
     private Operation get(Operation operation) {
-        return OperationsGrpc.newBlockingStub(grpc.channel())
+        return OperationsGrpc.newBlockingStub(lab.channel())
                 .getOperation(
                         GetOperationRequest.newBuilder().setName(operation.getName()).build());
     }
@@ -168,20 +169,21 @@ class TerminateTest {
     }
 
     private FaultsGrpc.FaultsBlockingStub faults() {
-        return FaultsGrpc.newBlockingStub(grpc.channel());
+        return FaultsGrpc.newBlockingStub(lab.channel());
     }
 
     private TrustDomain get(String name) {
-        return grpc.tds().getTrustDomain(GetTrustDomainRequest.newBuilder().setName(name).build());
+        return lab.trustDomains()
+                .getTrustDomain(GetTrustDomainRequest.newBuilder().setName(name).build());
     }
 
     private TrustDomain start(String name) {
-        return grpc.tds()
+        return lab.trustDomains()
                 .startTrustDomain(StartTrustDomainRequest.newBuilder().setName(name).build());
     }
 
     private TrustDomain terminate(String name) {
-        return grpc.tds()
+        return lab.trustDomains()
                 .terminateTrustDomain(
                         TerminateTrustDomainRequest.newBuilder().setName(name).build());
     }

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.longrunning.Operation;
 import com.google.protobuf.FieldMask;
-import dev.seamlab.control.Grpc;
+import dev.seamlab.control.GrpcLab;
 import dev.seamlab.v1.CreateTrustDomainRequest;
 import dev.seamlab.v1.DeleteTrustDomainRequest;
 import dev.seamlab.v1.GetTrustDomainRequest;
@@ -103,19 +103,19 @@ class TrustDomainStatesTest {
     @ConfigProperty(name = "quarkus.grpc.server.test-port")
     int port;
 
-    private Grpc grpc;
+    private GrpcLab lab;
     private int keyIdsFree;
     private final Map<String, Expected> oracle = new TreeMap<>();
 
     @BeforeEach
     void connect() {
-        grpc = new Grpc(port);
-        keyIdsFree = grpc.report().getKeyIds().getFree();
+        lab = new GrpcLab(port);
+        keyIdsFree = lab.memory().getKeyIds().getFree();
     }
 
     @AfterEach
     void everythingIsAsBefore() {
-        grpc.close();
+        lab.close();
     }
 
     @ParameterizedTest
@@ -185,7 +185,7 @@ class TrustDomainStatesTest {
 
     private void awaitState(String id, State state) {
         var _ =
-                grpc.tds()
+                lab.trustDomains()
                         .waitTrustDomain(
                                 WaitTrustDomainRequest.newBuilder()
                                         .setName(name(id))
@@ -195,7 +195,7 @@ class TrustDomainStatesTest {
 
     private void check(String where) {
         List<TrustDomain> there = new ArrayList<>();
-        grpc.tds()
+        lab.trustDomains()
                 .listTrustDomains(ListTrustDomainsRequest.getDefaultInstance())
                 .getTrustDomainsList()
                 .forEach(there::add);
@@ -213,7 +213,7 @@ class TrustDomainStatesTest {
             assertThat(td.getMemory().getPrivatePages()).as(where).isPositive();
             keys += expected.hasKey ? 1 : 0;
         }
-        assertThat(grpc.report().getKeyIds().getFree()).as(where).isEqualTo(keyIdsFree - keys);
+        assertThat(lab.memory().getKeyIds().getFree()).as(where).isEqualTo(keyIdsFree - keys);
     }
 
     /** The reason why a call was refused, or nothing. */
@@ -222,13 +222,13 @@ class TrustDomainStatesTest {
             call.run();
             return "";
         } catch (StatusRuntimeException refused) {
-            return Grpc.reason(refused);
+            return GrpcLab.reason(refused);
         }
     }
 
     private void call(Method method, String id, String program, String where) {
         String name = name(id);
-        TrustDomainsBlockingStub tds = grpc.tds();
+        TrustDomainsBlockingStub tds = lab.trustDomains();
         Object answer =
                 switch (method) {
                     case CREATE -> finish(tds.createTrustDomain(creation(id, program)));
@@ -266,7 +266,7 @@ class TrustDomainStatesTest {
                             tds.terminateTrustDomain(
                                     TerminateTrustDomainRequest.newBuilder().setName(name).build());
                     case RUN_VCPU ->
-                            VcpusGrpc.newBlockingStub(grpc.channel())
+                            VcpusGrpc.newBlockingStub(lab.channel())
                                     .withDeadlineAfter(30, TimeUnit.SECONDS)
                                     .runVcpu(
                                             RunVcpuRequest.newBuilder()
@@ -288,7 +288,7 @@ class TrustDomainStatesTest {
     }
 
     private Operation finish(Operation operation) {
-        Operation done = grpc.finish(operation);
+        Operation done = lab.finish(operation);
         if (done.hasError()) {
             throw StatusProto.toStatusRuntimeException(done.getError());
         }

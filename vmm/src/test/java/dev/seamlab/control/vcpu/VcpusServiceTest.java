@@ -4,7 +4,7 @@ package dev.seamlab.control.vcpu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.rpc.BadRequest;
-import dev.seamlab.control.Grpc;
+import dev.seamlab.control.GrpcLab;
 import dev.seamlab.v1.ExecuteGuestProgramRequest;
 import dev.seamlab.v1.ExecuteGuestProgramResponse;
 import dev.seamlab.v1.GetTrustDomainRequest;
@@ -46,21 +46,21 @@ class VcpusServiceTest {
     @ConfigProperty(name = "quarkus.grpc.server.test-port")
     int port;
 
-    private Grpc grpc;
+    private GrpcLab lab;
 
     @BeforeEach
     void connect() {
-        grpc = new Grpc(port);
+        lab = new GrpcLab(port);
     }
 
     @AfterEach
     void everythingIsAsBefore() {
-        grpc.close();
+        lab.close();
     }
 
     @Test
     void vcpus_ofABuiltTrustDomain_areListedInPagesWithWhatTheyHold() {
-        String td = grpc.create("pages", 3, "idle").getName();
+        String td = lab.build("pages", 3, "idle").getName();
         ListVcpusResponse first = list(td, 2, "");
         ListVcpusResponse rest = list(td, 2, first.getNextPageToken());
         assertThat(first.getVcpusList()).extracting(Vcpu::getIndex).containsExactly(0, 1);
@@ -73,27 +73,29 @@ class VcpusServiceTest {
                     assertThat(vcpu.getOperations()).isZero();
                 });
         assertThat(get(td + "/vcpus/1")).isEqualTo(first.getVcpus(1));
-        String other = grpc.create("other", 1, "idle").getName();
-        assertThat(Grpc.code(() -> list(other, 2, first.getNextPageToken())))
+        String other = lab.build("other", 1, "idle").getName();
+        assertThat(GrpcLab.code(() -> list(other, 2, first.getNextPageToken())))
                 .isEqualTo(Status.Code.INVALID_ARGUMENT);
     }
 
     @Test
     void vcpu_thatIsNotThere_isNotFound() {
-        String td = grpc.create("few", 1, "idle").getName();
-        assertThat(Grpc.code(() -> get(td + "/vcpus/1"))).isEqualTo(Status.Code.NOT_FOUND);
-        assertThat(Grpc.code(() -> get("trustDomains/nobody/vcpus/0")))
+        String td = lab.build("few", 1, "idle").getName();
+        assertThat(GrpcLab.code(() -> get(td + "/vcpus/1"))).isEqualTo(Status.Code.NOT_FOUND);
+        assertThat(GrpcLab.code(() -> get("trustDomains/nobody/vcpus/0")))
                 .isEqualTo(Status.Code.NOT_FOUND);
-        assertThat(Grpc.code(() -> list("trustDomains/nobody", 0, "")))
+        assertThat(GrpcLab.code(() -> list("trustDomains/nobody", 0, "")))
                 .isEqualTo(Status.Code.NOT_FOUND);
-        assertThat(Grpc.code(() -> run(td + "/vcpus/1", false))).isEqualTo(Status.Code.NOT_FOUND);
-        assertThat(Grpc.code(() -> get(td + "/vcpus/x"))).isEqualTo(Status.Code.INVALID_ARGUMENT);
+        assertThat(GrpcLab.code(() -> run(td + "/vcpus/1", false)))
+                .isEqualTo(Status.Code.NOT_FOUND);
+        assertThat(GrpcLab.code(() -> get(td + "/vcpus/x")))
+                .isEqualTo(Status.Code.INVALID_ARGUMENT);
     }
 
     @Test
     void run_ofAProgramThatConverts_stopsAtEachConversionAndAtTheEnd() {
         String vcpu =
-                grpc.create("steps", 1, "accept 0x1000000..0x1002000; " + SHARE).getName()
+                lab.build("steps", 1, "accept 0x1000000..0x1002000; " + SHARE).getName()
                         + "/vcpus/0";
         RunVcpuResponse asked = run(vcpu, false);
         assertThat(asked.getExit().getReason()).isEqualTo(Reason.MAP_GPA);
@@ -113,7 +115,7 @@ class VcpusServiceTest {
 
     @Test
     void run_thatServesConversions_goesToTheEnd() {
-        String td = grpc.create("served", 1, "accept 0x1000000..0x1002000; " + SHARE).getName();
+        String td = lab.build("served", 1, "accept 0x1000000..0x1002000; " + SHARE).getName();
         assertThat(run(td + "/vcpus/0", true).getExit().getReason()).isEqualTo(Reason.HALTED);
         assertThat(td(td).getState()).isEqualTo(State.READY);
         assertThat(td(td).getProgress().getConvertedPages()).isEqualTo(2);
@@ -121,7 +123,7 @@ class VcpusServiceTest {
 
     @Test
     void run_ofAGuestThatGivesUp_saysWhy() {
-        String vcpu = grpc.create("fatal", 1, "fatal 7 \"no way\"").getName() + "/vcpus/0";
+        String vcpu = lab.build("fatal", 1, "fatal 7 \"no way\"").getName() + "/vcpus/0";
         RunVcpuResponse answer = run(vcpu, false);
         assertThat(answer.getExit().getReason()).isEqualTo(Reason.FATAL_ERROR);
         assertThat(answer.getExit().getCode()).isEqualTo(7);
@@ -130,10 +132,10 @@ class VcpusServiceTest {
 
     @Test
     void run_whoseDeadlinePasses_kicksTheVcpuOut() {
-        String td = grpc.create("late", 1, Grpc.FOR_EVER).getName();
+        String td = lab.build("late", 1, GrpcLab.FOR_EVER).getName();
         assertThat(
-                        Grpc.code(() ->
-                                VcpusGrpc.newBlockingStub(grpc.channel())
+                        GrpcLab.code(() ->
+                                VcpusGrpc.newBlockingStub(lab.channel())
                                         .withDeadlineAfter(300, TimeUnit.MILLISECONDS)
                                         .runVcpu(
                                                 RunVcpuRequest.newBuilder()
@@ -142,37 +144,38 @@ class VcpusServiceTest {
                 .isEqualTo(Status.Code.DEADLINE_EXCEEDED);
         awaitIdle(td + "/vcpus/0");
         assertThat(get(td + "/vcpus/0").getOperations()).isPositive();
-        grpc.expectAudit();
+        lab.expectAudit();
     }
 
     @Test
     void trustDomain_whoseVcpuIsDriven_cannotBeStartedUntilTheClientLeaves() {
-        String td = grpc.create("driven", 2, Grpc.FOR_EVER).getName();
+        String td = lab.build("driven", 2, GrpcLab.FOR_EVER).getName();
         Context.CancellableContext hand = Context.current().withCancellation();
         CompletableFuture<StatusRuntimeException> ended = driveForEver(hand, td);
-        StatusRuntimeException refused = Grpc.refused(() -> start(td));
+        StatusRuntimeException refused = GrpcLab.refused(() -> start(td));
         assertThat(refused.getStatus().getCode()).isEqualTo(Status.Code.ABORTED);
-        assertThat(Grpc.reason(refused)).isEqualTo("VCPU_DRIVEN_BY_CLIENT");
-        assertThat(Grpc.reason(Grpc.refused(() -> run(td + "/vcpus/0", false))))
+        assertThat(GrpcLab.reason(refused)).isEqualTo("VCPU_DRIVEN_BY_CLIENT");
+        assertThat(GrpcLab.reason(GrpcLab.refused(() -> run(td + "/vcpus/0", false))))
                 .isEqualTo("VCPU_DRIVEN_BY_CLIENT");
         assertThat(get(td + "/vcpus/1").getState()).isEqualTo(Vcpu.State.IDLE);
         hand.cancel(null);
         assertThat(ended.join().getStatus().getCode()).isEqualTo(Status.Code.CANCELLED);
         awaitIdle(td + "/vcpus/0");
         assertThat(start(td).getState()).isEqualTo(State.RUNNING);
-        StatusRuntimeException running = Grpc.refused(() -> run(td + "/vcpus/0", false));
+        StatusRuntimeException running = GrpcLab.refused(() -> run(td + "/vcpus/0", false));
         assertThat(running.getStatus().getCode()).isEqualTo(Status.Code.FAILED_PRECONDITION);
-        assertThat(Grpc.reason(running)).isEqualTo("WRONG_STATE");
+        assertThat(GrpcLab.reason(running)).isEqualTo("WRONG_STATE");
     }
 
     @Test
     void kill_whileAVcpuIsDriven_throwsItOut() {
-        String td = grpc.create("killed", 1, Grpc.FOR_EVER).getName();
+        String td = lab.build("killed", 1, GrpcLab.FOR_EVER).getName();
         CompletableFuture<RunVcpuResponse> ended =
                 CompletableFuture.supplyAsync(() -> run(td + "/vcpus/0", false));
         awaitState(td + "/vcpus/0", Vcpu.State.RUNNING);
         TrustDomain killed =
-                grpc.tds().killTrustDomain(KillTrustDomainRequest.newBuilder().setName(td).build());
+                lab.trustDomains()
+                        .killTrustDomain(KillTrustDomainRequest.newBuilder().setName(td).build());
         assertThat(killed.getState()).isEqualTo(State.STOPPED);
         assertThat(ended.join().getExit().getReason()).isEqualTo(Reason.INTERRUPTED);
         assertThat(get(td + "/vcpus/0").getState()).isEqualTo(Vcpu.State.DEAD);
@@ -180,17 +183,17 @@ class VcpusServiceTest {
 
     @Test
     void run_ofAPausedTrustDomain_goesOnWhereItWas_andItResumes() {
-        String td = grpc.create("paused", 1, "loop 1000000000000 { spin 100; halt }").getName();
+        String td = lab.build("paused", 1, "loop 1000000000000 { spin 100; halt }").getName();
         var _ = start(td);
         Awaitility.await().until(() -> get(td + "/vcpus/0").getOperations() > 0);
         var _ =
-                grpc.tds()
+                lab.trustDomains()
                         .pauseTrustDomain(PauseTrustDomainRequest.newBuilder().setName(td).build());
         long before = get(td + "/vcpus/0").getOperations();
         assertThat(run(td + "/vcpus/0", false).getExit().getReason()).isEqualTo(Reason.HALTED);
         assertThat(get(td + "/vcpus/0").getOperations()).isGreaterThanOrEqualTo(before);
         assertThat(
-                        grpc.tds()
+                        lab.trustDomains()
                                 .resumeTrustDomain(
                                         ResumeTrustDomainRequest.newBuilder().setName(td).build())
                                 .getState())
@@ -199,7 +202,7 @@ class VcpusServiceTest {
 
     @Test
     void execute_piecesOneByOne_tellsHowEachEndedAndLeavesTheProgramAsItWas() throws Exception {
-        String td = grpc.create("hand", 1, "accept 0x2000000..0x2002000").getName();
+        String td = lab.build("hand", 1, "accept 0x2000000..0x2002000").getName();
         Hand hand = new Hand();
         ExecuteGuestProgramResponse accepted =
                 hand.execute(td + "/vcpus/0", "accept 0x1000000..0x1004000 4k; halt; spin 3");
@@ -221,11 +224,11 @@ class VcpusServiceTest {
 
     @Test
     void execute_whatDoesNotParse_endsTheStreamWithLineAndColumn() throws Exception {
-        String td = grpc.create("typo", 1, "idle").getName();
+        String td = lab.build("typo", 1, "idle").getName();
         Hand hand = new Hand();
         hand.send(td + "/vcpus/0", "spin 1\n  jump 3");
         Throwable failure = hand.failure.get(10, TimeUnit.SECONDS);
-        BadRequest bad = Grpc.detail((StatusRuntimeException) failure, BadRequest.class);
+        BadRequest bad = GrpcLab.detail((StatusRuntimeException) failure, BadRequest.class);
         assertThat(bad.getFieldViolations(0).getField()).isEqualTo("text");
         assertThat(bad.getFieldViolations(0).getDescription()).startsWith("line 2, column 3: ");
         assertThat(start(td).getState()).isEqualTo(State.RUNNING);
@@ -233,7 +236,7 @@ class VcpusServiceTest {
 
     @Test
     void execute_withoutAName_orWithAnother_isRefused() throws Exception {
-        String td = grpc.create("names", 2, "idle").getName();
+        String td = lab.build("names", 2, "idle").getName();
         Hand nameless = new Hand();
         nameless.send("", "spin 1");
         assertThat(Status.fromThrowable(nameless.failure.get(10, TimeUnit.SECONDS)).getCode())
@@ -248,9 +251,9 @@ class VcpusServiceTest {
 
     @Test
     void execute_ofAPieceWithoutEnd_endsWhenTheClientHangsUp() {
-        String td = grpc.create("hang", 1, "idle").getName();
+        String td = lab.build("hang", 1, "idle").getName();
         Context.CancellableContext context = Context.current().withCancellation();
-        context.run(() -> new Hand().send(td + "/vcpus/0", Grpc.FOR_EVER));
+        context.run(() -> new Hand().send(td + "/vcpus/0", GrpcLab.FOR_EVER));
         awaitState(td + "/vcpus/0", Vcpu.State.RUNNING);
         context.cancel(null);
         awaitIdle(td + "/vcpus/0");
@@ -265,7 +268,7 @@ class VcpusServiceTest {
         final CompletableFuture<Throwable> failure = new CompletableFuture<>();
         final CompletableFuture<Status> end = new CompletableFuture<>();
         final StreamObserver<ExecuteGuestProgramRequest> requests =
-                VcpusGrpc.newStub(grpc.channel()).executeGuestProgram(this);
+                VcpusGrpc.newStub(lab.channel()).executeGuestProgram(this);
 
         void send(String name, String text) {
             requests.onNext(
@@ -299,7 +302,8 @@ class VcpusServiceTest {
         CompletableFuture<StatusRuntimeException> ended =
                 CompletableFuture.supplyAsync(() -> {
                     try {
-                        return context.call(() -> Grpc.refused(() -> run(td + "/vcpus/0", false)));
+                        return context.call(
+                                () -> GrpcLab.refused(() -> run(td + "/vcpus/0", false)));
                     } catch (Exception e) {
                         throw new AssertionError(e);
                     }
@@ -317,7 +321,7 @@ class VcpusServiceTest {
     }
 
     private VcpusGrpc.VcpusBlockingStub vcpus() {
-        return VcpusGrpc.newBlockingStub(grpc.channel()).withDeadlineAfter(30, TimeUnit.SECONDS);
+        return VcpusGrpc.newBlockingStub(lab.channel()).withDeadlineAfter(30, TimeUnit.SECONDS);
     }
 
     private Vcpu get(String name) {
@@ -342,11 +346,12 @@ class VcpusServiceTest {
     }
 
     private TrustDomain td(String name) {
-        return grpc.tds().getTrustDomain(GetTrustDomainRequest.newBuilder().setName(name).build());
+        return lab.trustDomains()
+                .getTrustDomain(GetTrustDomainRequest.newBuilder().setName(name).build());
     }
 
     private TrustDomain start(String name) {
-        return grpc.tds()
+        return lab.trustDomains()
                 .startTrustDomain(StartTrustDomainRequest.newBuilder().setName(name).build());
     }
 }
