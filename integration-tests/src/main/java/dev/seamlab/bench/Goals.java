@@ -101,7 +101,7 @@ final class Goals {
     private double score(String name, String... params) {
         return rows.stream()
                 .filter(row -> row.is(name, params))
-                .mapToDouble(Row::score)
+                .mapToDouble(Row::time)
                 .findFirst()
                 .orElse(Double.NaN);
     }
@@ -150,7 +150,7 @@ final class Goals {
     private static String times(Row row, double base, String name) {
         return Double.isNaN(base)
                 ? ""
-                : String.format(Locale.ROOT, "%.2f× %s", row.score() / base, name);
+                : String.format(Locale.ROOT, "%.2f× %s", row.time() / base, name);
     }
 
     private static Goal upper(String what, double goal, double value, String unit) {

@@ -111,6 +111,8 @@ public final class Main {
                                 Double.NaN,
                                 parts[2],
                                 Double.NaN,
+                                Double.NaN,
+                                Double.NaN,
                                 Double.NaN));
             }
         }

@@ -88,7 +88,7 @@ public class PrivateFault {
         slice = slices;
         pages = Order.byName(order).of(PAGES / who.tds() * slices);
         lab = new Lab(preset);
-        crew = new Crew(who.threads());
+        crew = new Crew(who.threads(), new CoreProbe());
     }
 
     /** The next slice of the pages; after the last one, fresh TDs. */

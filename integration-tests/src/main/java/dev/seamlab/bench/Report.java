@@ -36,20 +36,28 @@ final class Report {
             }
             out.println();
         }
-        out.println("| benchmark | with | time | ± | CPU ns/op | B/op | ratio |");
-        out.println("|---|---|---|---|---|---|---|");
+        out.println("| benchmark | with | time | ± | calm | CPU ns/op | B/op | ratio |");
+        out.println("|---|---|---|---|---|---|---|---|");
         for (Row row : rows) {
             out.printf(
-                    "| %s | %s | %s %s | %s | %s | %s | %s |%n",
+                    "| %s | %s | %s %s | %s | %s | %s | %s | %s |%n",
                     row.benchmark(),
                     row.paramsText(),
                     number(row.score()),
                     row.unit(),
                     number(row.error()),
+                    calm(row),
                     number(row.cpu()),
                     number(row.bytes()),
                     goals.ratio(row));
         }
+    }
+
+    private static String calm(Row row) {
+        return Double.isNaN(row.calm())
+                ? ""
+                : String.format(
+                        Locale.ROOT, "%s (%.0f %%)", number(row.calm()), 100 * row.calmPart());
     }
 
     void json(PrintStream out) {
@@ -91,6 +99,10 @@ final class Report {
                 + plain(row.error())
                 + ", \"unit\": "
                 + quote(row.unit())
+                + ", \"calm\": "
+                + plain(row.calm())
+                + ", \"calmPart\": "
+                + plain(row.calmPart())
                 + ", \"cpuNanosPerOp\": "
                 + plain(row.cpu())
                 + ", \"bytesPerOp\": "

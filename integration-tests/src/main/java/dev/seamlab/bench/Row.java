@@ -16,6 +16,9 @@ import org.openjdk.jmh.results.RunResult;
  * @param score time per operation
  * @param error half of its 99.9 % confidence interval; NaN where there is none
  * @param unit of both
+ * @param calm time per operation in nanoseconds, of the median invocation in which each thread had
+ *     a core of its own; NaN where there was none, or nobody looked
+ * @param calmPart which part of the invocations that was
  * @param cpu CPU time per operation in nanoseconds, all threads together; NaN where not measured
  * @param bytes allocated per operation; NaN where not measured
  */
@@ -25,6 +28,8 @@ record Row(
         double score,
         double error,
         String unit,
+        double calm,
+        double calmPart,
         double cpu,
         double bytes) {
 
@@ -43,6 +48,8 @@ record Row(
                 primary.getScore(),
                 primary.getScoreError(),
                 primary.getScoreUnit(),
+                secondary(run, "calmNanos") / secondary(run, "calmOperations"),
+                secondary(run, "calmInvocations") / secondary(run, "invocations"),
                 secondary(run, "cpuNanos") / operations,
                 secondary(run, "allocatedBytes") / operations);
     }
@@ -50,6 +57,11 @@ record Row(
     private static double secondary(RunResult run, String label) {
         Result<?> result = run.getSecondaryResults().get(label);
         return result == null ? Double.NaN : result.getScore();
+    }
+
+    /** What to compare: the calm time where there is one. */
+    double time() {
+        return Double.isNaN(calm) ? score : calm;
     }
 
     String param(String key) {

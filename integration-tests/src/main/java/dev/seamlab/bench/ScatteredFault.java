@@ -66,7 +66,7 @@ public class ScatteredFault {
     public void prepare() {
         who = Shape.byName(shape);
         lab = new Lab(preset);
-        crew = new Crew(who.threads());
+        crew = new Crew(who.threads(), new CoreProbe());
         pages = new int[RANGES / who.tds()];
         for (int i = 0; i < pages.length; i++) {
             // Not always the first page of a range.

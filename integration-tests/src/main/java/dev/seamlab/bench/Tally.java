@@ -3,9 +3,14 @@ package dev.seamlab.bench;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.openjdk.jmh.annotations.AuxCounters;
+import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
 /**
@@ -29,6 +34,35 @@ public class Tally {
 
     /** CPU time that they took. */
     public long cpuNanos;
+
+    /** Wall time of an invocation that was {@link #calm}: the median one of each iteration. */
+    public long calmNanos;
+
+    /** Operations that it did. */
+    public long calmOperations;
+
+    /** Invocations that were calm. */
+    public long calmInvocations;
+
+    /** Invocations, calm or not. */
+    public long invocations;
+
+    private final List<Long> calm = new ArrayList<>();
+
+    /** JMH sets its counters to zero by itself. */
+    @Setup(Level.Iteration)
+    public void forget() {
+        calm.clear();
+    }
+
+    /** An invocation in which each thread had a core of its own, as far as one can tell. */
+    void calm(long nanos, int done) {
+        calm.add(nanos);
+        Collections.sort(calm);
+        calmNanos = calm.get(calm.size() / 2);
+        calmOperations = done;
+        calmInvocations++;
+    }
 
     /** One thread's part of a measured piece of work. */
     static final class Meter {

@@ -61,7 +61,7 @@ public class Yardsticks {
     public void prepare() {
         who = Shape.byName(shape);
         pages = Order.byName(order).of(PAGES / who.tds());
-        crew = new Crew(who.threads());
+        crew = new Crew(who.threads(), new CoreProbe());
     }
 
     /** Fresh tables for each invocation. */

@@ -6,16 +6,22 @@ import dev.seamlab.machine.Pfn;
 
 /**
  * The free pages that one CPU keeps for single-page requests, as the kernel's per-CPU page lists:
- * filled from the zones a batch at a time, given back a batch at a time, last in, first out in
- * between. Pages of the CPU's own node only.
+ * filled from the zones a batch or several at a time, given back a batch at a time, last in, first
+ * out in between. Pages of the CPU's own node only.
  *
  * <p>Whoever has claimed the CPU owns its list, so no lock and no shared word is touched: the claim
  * is what switching preemption off is in the kernel. Others wait until the CPU is idle ({@link
  * HostCpu#ifIdle}).
  */
 final class CpuPages {
-    /** A list that reaches this many batches gives one back. */
-    private static final int HIGH = 4;
+    /** A list has room for this many batches at least (zone_highsize). */
+    private static final int LEAST_BATCHES = 4;
+
+    /** How often the size of a refill may double (CONFIG_PCP_BATCH_SCALE_MAX). */
+    private static final int LARGEST_SCALE = 5;
+
+    /** The lists of all CPUs of a node hold at most this part of its memory. */
+    private static final int SMALLEST_PART = 8;
 
     private final HostCpu cpu;
     private final PageDirectory directory;
@@ -23,8 +29,11 @@ final class CpuPages {
     private final Zone[] zones;
     private final int batch;
     private final Tally tally = new Tally();
+    // As long as the list may get. Where it is full, a batch goes back.
     private final @Pfn long[] pages;
     private int count;
+    // Refills since the last free: each is twice as large as the one before.
+    private int scale;
     // Pages come and go near each other: the GiB of the last one.
     private @Pfn long lastFirst = -1;
     private byte[] lastUses = {};
@@ -32,14 +41,15 @@ final class CpuPages {
     /**
      * @param zones those of the CPU's node, in the order of preference
      * @param batch how many pages move at a time
+     * @param high how many pages the list may hold
      */
-    CpuPages(HostCpu cpu, PageDirectory directory, Zone[] zones, int batch) {
+    CpuPages(HostCpu cpu, PageDirectory directory, Zone[] zones, int batch, int high) {
         this.cpu = cpu;
         this.directory = directory;
         this.given = new GibCursor(directory);
         this.zones = zones;
         this.batch = batch;
-        this.pages = new long[HIGH * batch];
+        this.pages = new long[high];
     }
 
     /**
@@ -49,6 +59,18 @@ final class CpuPages {
     static int batchFor(long presentPages) {
         int wanted = (int) Math.max(1, Math.min(presentPages >>> 12, 64));
         return Math.max(1, Integer.highestOneBit(wanted + wanted / 2) - 1);
+    }
+
+    /**
+     * How long a list may get. The kernel moves this limit between a share of the low watermark and
+     * an eighth of the memory, with what the CPU does; here it stands where the largest refill
+     * fits.
+     */
+    static int highFor(long presentPages, int cpusOfNode) {
+        int batch = batchFor(presentPages);
+        long largest = (long) (1 << LARGEST_SCALE) * batch + batch;
+        long most = Math.min(largest, presentPages / SMALLEST_PART / cpusOfNode);
+        return (int) Math.max((long) LEAST_BATCHES * batch, most);
     }
 
     /** The CPU whose list this is. */
@@ -88,6 +110,7 @@ final class CpuPages {
         if (count == pages.length) {
             giveBackOldest(batch);
         }
+        scale >>= 1;
         map.uses[offset] = BuddyMap.LISTED;
         tally.add(use, -1);
         pages[count++] = pfn;
@@ -114,8 +137,9 @@ final class CpuPages {
     }
 
     private boolean refill() {
+        int wanted = refillSize();
         for (Zone zone : zones) {
-            count = zone.takeListed(pages, 0, batch);
+            count = zone.takeListed(pages, 0, wanted);
             if (count > 0) {
                 // The lowest of what one block gave goes first, as the kernel's lists have it.
                 for (int low = 0, high = count - 1; low < high; low++, high--) {
@@ -127,6 +151,19 @@ final class CpuPages {
             }
         }
         return false;
+    }
+
+    /**
+     * The kernel's nr_pcp_alloc for an empty list: doubles with each refill that no free came
+     * before, so that a CPU that maps a TD's memory soon takes whole 2 MiB ranges for itself.
+     */
+    private int refillSize() {
+        int most = Math.max(pages.length - batch, batch);
+        int wanted = batch << scale;
+        if (wanted <= most && scale < LARGEST_SCALE) {
+            scale++;
+        }
+        return Math.min(wanted, most);
     }
 
     private void giveBackOldest(int number) {

@@ -56,6 +56,7 @@ public final class PageAllocator {
     // By node: its own zones, and those of all nodes by distance.
     private final Zone[][] local;
     private final Zone[][] lists;
+    private final int cpusOfNode;
     private final long totalPages;
     private final AtomicReferenceArray<@Nullable CpuPages> cpuPages =
             new AtomicReferenceArray<>(MAX_CPUS);
@@ -76,21 +77,31 @@ public final class PageAllocator {
     }
 
     /**
+     * An allocator for a few CPUs.
+     *
      * @param memory contents of the RAM
      * @param ramOfNodes RAM of each node, page aligned and disjoint
      */
     public PageAllocator(PhysicalMemory memory, List<List<AddressRange>> ramOfNodes) {
-        this(memory, ramOfNodes.stream().map(NumaNode::new).toList(), Fragmentation.NONE);
+        this(memory, ramOfNodes.stream().map(NumaNode::new).toList(), Fragmentation.NONE, 1);
     }
 
     /** The allocator of a machine, with its fragmentation. */
     public PageAllocator(Machine machine) {
-        this(machine.memory(), machine.profile().nodes(), machine.profile().fragmentation());
+        this(
+                machine.memory(),
+                machine.profile().nodes(),
+                machine.profile().fragmentation(),
+                Math.ceilDiv(machine.profile().cpus(), machine.profile().nodes().size()));
     }
 
     private PageAllocator(
-            PhysicalMemory memory, List<NumaNode> nodes, Fragmentation fragmentation) {
+            PhysicalMemory memory,
+            List<NumaNode> nodes,
+            Fragmentation fragmentation,
+            int cpusOfNode) {
         this.memory = memory;
+        this.cpusOfNode = cpusOfNode;
         long end = 0;
         for (NumaNode node : nodes) {
             for (AddressRange range : node.memory()) {
@@ -478,7 +489,8 @@ public final class PageAllocator {
         for (Zone zone : own) {
             present += zone.presentPages();
         }
-        CpuPages list = new CpuPages(cpu, directory, own, CpuPages.batchFor(present));
+        int high = CpuPages.highFor(present, cpusOfNode);
+        CpuPages list = new CpuPages(cpu, directory, own, CpuPages.batchFor(present), high);
         cpusSeen.accumulateAndGet(cpu.index() + 1, Math::max);
         cpuPages.setRelease(cpu.index(), list);
         return list;

@@ -115,6 +115,55 @@ class PlacementTest {
     }
 
     @Test
+    void refills_doubleWhileNothingIsFreed_andAreSmallAgainAfterFrees() {
+        PageAllocator pages = allocator(List.of(gibs(4, 6)));
+        HostCpu cpu = cpus.claim(0);
+        assertThat(refills(pages, cpu, 8))
+                .containsExactly(63, 126, 252, 504, 1008, 2016, 2016, 2016);
+        long last = pages.allocate(cpu, PageUse.HOST);
+        for (int i = 0; i < 3; i++) {
+            pages.free(cpu, last, PageUse.HOST);
+            last = pages.allocate(cpu, PageUse.HOST);
+        }
+        pages.drain(cpu);
+        assertThat(refills(pages, cpu, 3)).containsExactly(63, 126, 252);
+        cpus.release(cpu);
+    }
+
+    @Test
+    void refills_ofAllCpusOfANode_leaveMostOfItsMemoryToOthers() {
+        assertThat(CpuPages.highFor((64L << 30) >>> 12, 64)).isEqualTo(33 * 63);
+        assertThat(CpuPages.highFor(GIB >>> 12, 64)).isEqualTo(512);
+        assertThat(CpuPages.highFor(65536, 64)).isEqualTo(128);
+        assertThat(CpuPages.highFor(65536, 4096)).isEqualTo(4 * 15);
+        assertThat(CpuPages.highFor(0, 1)).isEqualTo(4);
+    }
+
+    /** Pages that leave the zones with each refill of a list that begins empty. */
+    private static List<Integer> refills(PageAllocator pages, HostCpu cpu, int number) {
+        List<Integer> sizes = new ArrayList<>();
+        while (sizes.size() < number) {
+            long before = pagesInBlocks(pages);
+            pages.allocate(cpu, PageUse.HOST);
+            int moved = (int) (before - pagesInBlocks(pages));
+            sizes.add(moved);
+            for (int i = 1; i < moved; i++) {
+                pages.allocate(cpu, PageUse.HOST);
+            }
+        }
+        return sizes;
+    }
+
+    private static long pagesInBlocks(PageAllocator pages) {
+        long[] blocks = pages.freeBlocks();
+        long sum = 0;
+        for (int order = 0; order < blocks.length; order++) {
+            sum += blocks[order] << order;
+        }
+        return sum;
+    }
+
+    @Test
     void batch_isTheKernels() {
         assertThat(CpuPages.batchFor((64L << 30) >>> 12)).isEqualTo(63);
         assertThat(CpuPages.batchFor(GIB >>> 12)).isEqualTo(63);

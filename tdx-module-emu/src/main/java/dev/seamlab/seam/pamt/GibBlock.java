@@ -7,6 +7,7 @@ import dev.seamlab.seam.abi.PageType;
 import dev.seamlab.seam.lock.SharexLock;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,9 +51,16 @@ final class GibBlock {
             return (long[]) ENTRIES.getAcquire(fourK, range);
         }
 
-        /** Gives a range its 4K entries, or takes them away with null. */
-        void entries(int range, long @Nullable [] next) {
+        /** Gives a range its 4K entries. */
+        void entries(int range, long[] next) {
             ENTRIES.setRelease(fourK, range, next);
+        }
+
+        /** Takes its 4K entries away from a range that has some. */
+        long[] takeEntries(int range) {
+            long[] last = Objects.requireNonNull(entries(range));
+            ENTRIES.setRelease(fourK, range, (long[]) null);
+            return last;
         }
 
         /** Gives a range its 4K entries if it has none. Returns whether it did. */

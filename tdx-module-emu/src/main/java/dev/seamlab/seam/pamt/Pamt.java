@@ -37,6 +37,7 @@ public final class Pamt {
     private static final int BLOCKS_PER_CHUNK = 512;
 
     private final boolean dynamic;
+    private final SpareEntries spares = new SpareEntries();
     private final List<Tdmr> tdmrs;
     private final AtomicReferenceArray<@Nullable AtomicReferenceArray<@Nullable GibBlock>>
             directory =
@@ -330,10 +331,7 @@ public final class Pamt {
 
     /** Dynamic PAMT: installs a page pair at a 2M entry that the caller holds exclusively. */
     public void installPair(PageRef range, @Hpa long page0, @Hpa long page1) {
-        range.block()
-                .entries(
-                        rangeInGib(range.hpa()),
-                        new long[PamtEntry.WORDS * Addresses.PAGES_PER_RANGE]);
+        range.block().entries(rangeInGib(range.hpa()), spares.take());
         range.writeSecond(PamtEntry.pairWord1(Addresses.pfn(page1), 0));
         range.write(PamtEntry.pairWord0(Addresses.pfn(page0)));
     }
@@ -358,7 +356,7 @@ public final class Pamt {
         releaseMetadataPage(page1(range));
         range.write(PamtEntry.of(PageType.NDA, 0));
         range.writeSecond(0);
-        range.block().entries(rangeInGib(range.hpa()), null);
+        spares.giveBack(range.block().takeEntries(rangeInGib(range.hpa())));
     }
 
     /** First page of the pair of a 2M entry. */
@@ -387,7 +385,7 @@ public final class Pamt {
         }
         int range = rangeInGib(leaf.hpa());
         if (dynamic) {
-            long[] entries = new long[PamtEntry.WORDS * Addresses.PAGES_PER_RANGE];
+            long[] entries = spares.take();
             fill(entries, child);
             leaf.block().entries(range, entries);
             leaf.writeSecond(PamtEntry.pairWord1(Addresses.pfn(page1), Addresses.PAGES_PER_RANGE));
@@ -415,7 +413,7 @@ public final class Pamt {
             releaseMetadataPage(page0(parent));
             releaseMetadataPage(page1(parent));
             parent.writeSecond(0);
-            parent.block().entries(range, null);
+            spares.giveBack(parent.block().takeEntries(range));
         } else {
             long[] entries = Objects.requireNonNull(parent.block().entries(range));
             freeChildren(entries);

@@ -352,6 +352,33 @@ class PamtTest {
         assertThat(at.level()).isEqualTo(PageInfo.LEVEL_2M);
     }
 
+    @Test
+    void pair_addedAgain_showsNothingOfThePagesBefore() {
+        Pamt pamt = pamt(true);
+        install(pamt, FIRST, 0);
+        for (int page = 0; page < Addresses.PAGES_PER_RANGE; page++) {
+            go(pamt, FIRST + page * PAGE, PageInfo.LEVEL_4K);
+            at.assign(PageType.REG, OWNER);
+            at.bepoch(page);
+            at.free();
+        }
+        go(pamt, FIRST, PageInfo.LEVEL_2M);
+        pamt.removePair(at);
+        install(pamt, FIRST + 4 * RANGE, 0);
+        install(pamt, FIRST, 1);
+        for (long range : new long[] {FIRST, FIRST + 4 * RANGE}) {
+            for (int page = 0; page < Addresses.PAGES_PER_RANGE; page++) {
+                go(pamt, range + page * PAGE, PageInfo.LEVEL_4K);
+                assertThat(at.is(PageType.NDA)).isTrue();
+                assertThat(at.owner()).isZero();
+                assertThat(at.bepoch()).isZero();
+            }
+        }
+        at.assign(PageType.REG, OWNER);
+        go(pamt, FIRST + RANGE - PAGE, PageInfo.LEVEL_4K);
+        assertThat(at.is(PageType.NDA)).as("each range has entries of its own").isTrue();
+    }
+
     private static int used(Pamt pamt) {
         return pamt.peekPair(Addresses.pfn(FIRST + RANGE)).usedPages();
     }
