@@ -15,8 +15,11 @@ import org.openjdk.jmh.runner.options.TimeValue;
  * @param params key and values by comma, in turn
  */
 record Suite(String name, List<String> params) {
-    private static final int WARMUPS = 4;
+    /** Iterations to warm up, and as many to measure. */
     private static final int ITERATIONS = 4;
+
+    /** The same for faults: two threads leave the compiler no CPU, so it takes its time. */
+    private static final int FAULT_ITERATIONS = 8;
 
     /** All of it, in the order of the report. */
     static List<Suite> all() {
@@ -112,9 +115,10 @@ record Suite(String name, List<String> params) {
         if (name.equals("HostStart.cold")) {
             return builder.forks(3);
         }
+        int iterations = name.startsWith("PrivateFault") ? FAULT_ITERATIONS : ITERATIONS;
         return builder.forks(1)
-                .warmupIterations(WARMUPS)
-                .measurementIterations(ITERATIONS)
+                .warmupIterations(iterations)
+                .measurementIterations(iterations)
                 .warmupTime(time)
                 .measurementTime(time);
     }
