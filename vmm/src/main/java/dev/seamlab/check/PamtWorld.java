@@ -179,14 +179,20 @@ final class PamtWorld implements World {
     }
 
     /**
-     * The module remembers on each CPU which locks it took where, and takes fewer steps when it
-     * wants them again. A call that takes as many as any does makes it remember the same before
-     * every schedule: an ADD that is refused as late as can be, because its second page is in use.
+     * What CPUs remember is to be the same before every schedule.
+     *
+     * <p>The module remembers on each CPU which locks it took where, and takes fewer steps when it
+     * wants them again. A call that takes as many as any does makes it remember the same: an ADD
+     * that is refused as late as can be, because its second page is in use.
+     *
+     * <p>The host keeps pages in lists by CPU. Those that other CPUs freed would make the next pair
+     * one of other pages, with other bits in the module's bitmap.
      */
     private void forget(Lab now) {
         for (int thread = 0; thread < program.threads().size(); thread++) {
             HostCpu cpu = now.host.cpus().claim(thread);
             try {
+                now.host.pages().drain(cpu);
                 PhymemLeaves module = now.host.tdh().phymem();
                 long added = module.pamtAdd(cpu, SCRATCH, OTHER_SCRATCH + 3, OTHER_SCRATCH + 1);
                 if (!StatusCode.PAGE_NOT_FREE.matches(added)) {

@@ -116,9 +116,10 @@ final class CpuPages {
         pages[count++] = pfn;
     }
 
-    /** Gives all pages back to their zones. */
+    /** Gives all pages back to their zones, and is as it was at first. */
     void drain() {
         giveBackOldest(count);
+        scale = 0;
     }
 
     /** Pages in the list. */

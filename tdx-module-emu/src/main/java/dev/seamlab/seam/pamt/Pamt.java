@@ -331,7 +331,7 @@ public final class Pamt {
 
     /** Dynamic PAMT: installs a page pair at a 2M entry that the caller holds exclusively. */
     public void installPair(PageRef range, @Hpa long page0, @Hpa long page1) {
-        range.block().entries(rangeInGib(range.hpa()), spares.take());
+        range.block().entries(rangeInGib(range.hpa()), spares.take(range.hpa()));
         range.writeSecond(PamtEntry.pairWord1(Addresses.pfn(page1), 0));
         range.write(PamtEntry.pairWord0(Addresses.pfn(page0)));
     }
@@ -356,7 +356,7 @@ public final class Pamt {
         releaseMetadataPage(page1(range));
         range.write(PamtEntry.of(PageType.NDA, 0));
         range.writeSecond(0);
-        spares.giveBack(range.block().takeEntries(rangeInGib(range.hpa())));
+        spares.giveBack(range.hpa(), range.block().takeEntries(rangeInGib(range.hpa())));
     }
 
     /** First page of the pair of a 2M entry. */
@@ -385,7 +385,7 @@ public final class Pamt {
         }
         int range = rangeInGib(leaf.hpa());
         if (dynamic) {
-            long[] entries = spares.take();
+            long[] entries = spares.take(leaf.hpa());
             fill(entries, child);
             leaf.block().entries(range, entries);
             leaf.writeSecond(PamtEntry.pairWord1(Addresses.pfn(page1), Addresses.PAGES_PER_RANGE));
@@ -413,7 +413,7 @@ public final class Pamt {
             releaseMetadataPage(page0(parent));
             releaseMetadataPage(page1(parent));
             parent.writeSecond(0);
-            spares.giveBack(parent.block().takeEntries(range));
+            spares.giveBack(parent.hpa(), parent.block().takeEntries(range));
         } else {
             long[] entries = Objects.requireNonNull(parent.block().entries(range));
             freeChildren(entries);
