@@ -53,6 +53,26 @@ class GetPutSchedulesTest {
         assertThat(report.complete()).isTrue();
     }
 
+    /** Pages that go from CPU to CPU move lists and pairs; the search says so if that shows. */
+    @ParameterizedTest
+    @CsvSource({
+        "GLOBAL_LOCK, 1",
+        "DEC_AND_LOCK, 1",
+        "ALWAYS_LOCK, 1",
+        "DEC_AND_LOCK, 2",
+        "ALWAYS_LOCK, 2"
+    })
+    void longPrograms_areTheSameWorldEachTime(GetPut variant, int ranges) {
+        String other = "get r" + (ranges - 1) + "; put r" + (ranges - 1);
+        String whole = String.join("; ", "get; put", other, "get; put", other);
+        Check.Options some =
+                new Check.Options(ALL.refused(), ALL.initial(), ALL.timeLimit(), 10_000, -1, 0);
+        Program program = Scenario.program(String.join(" | ", whole, whole, other));
+        Report report = new Check(Variant.of(variant), program, some).run(n -> {});
+        assertThat(report.counterexample()).isNull();
+        assertThat(report.schedules()).isGreaterThanOrEqualTo(10_000);
+    }
+
     @Test
     void r16_lockAvoiding_leavesAGetWithoutPairAfterOnePreemption() {
         Report report = check(GetPut.LOCK_AVOIDING, "put-get", ALL);
