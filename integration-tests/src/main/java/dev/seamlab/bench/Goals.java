@@ -27,7 +27,9 @@ final class Goals {
         }
 
         String reached() {
-            return String.format(Locale.ROOT, "%.2f%s", value, unit);
+            return Double.isNaN(value)
+                    ? "not measured"
+                    : String.format(Locale.ROOT, "%.2f%s", value, unit);
         }
     }
 
@@ -50,9 +52,9 @@ final class Goals {
                         60,
                         score(ACCEPT, "preset", "v4", "shape", "one"),
                         " ns"));
-        goals.add(lower("two TDs in one GiB, speed-up", 1.8, one / fault("v4", "tds-one-gib")));
-        goals.add(lower("two TDs apart, speed-up", 1.8, one / fault("v4", "tds-apart")));
-        goals.add(lower("two vCPUs of one TD, speed-up", 1.5, one / fault("v4", "td-halves")));
+        goals.add(lower("two TDs in one GiB, speed-up", 1.8, speedUp("tds-one-gib")));
+        goals.add(lower("two TDs apart, speed-up", 1.8, speedUp("tds-apart")));
+        goals.add(lower("two vCPUs of one TD, speed-up", 1.5, speedUp("td-halves")));
         for (String variant : new String[] {"lock-avoiding", "dec-and-lock"}) {
             goals.add(
                     upper(
@@ -86,6 +88,19 @@ final class Goals {
 
     private double fault(String preset, String shape) {
         return score(FAULT, "preset", preset, "shape", shape, "order", "in-order");
+    }
+
+    /** Of two threads over one, v4; says nothing unless each thread had a core of its own. */
+    private double speedUp(String shape) {
+        return calmFault("one") / calmFault(shape);
+    }
+
+    private double calmFault(String shape) {
+        return rows.stream()
+                .filter(row -> row.is(FAULT, "preset", "v4", "shape", shape, "order", "in-order"))
+                .mapToDouble(Row::calm)
+                .findFirst()
+                .orElse(Double.NaN);
     }
 
     /** What the design of a yardstick takes; pages that are apart are no easier for it. */

@@ -54,10 +54,11 @@ final class Report {
     }
 
     private static String calm(Row row) {
-        return Double.isNaN(row.calm())
-                ? ""
-                : String.format(
-                        Locale.ROOT, "%s (%.0f %%)", number(row.calm()), 100 * row.calmPart());
+        if (Double.isNaN(row.calmPart())) {
+            return "";
+        }
+        return String.format(Locale.ROOT, "%s (%.0f %%)", number(row.calm()), 100 * row.calmPart())
+                .trim();
     }
 
     void json(PrintStream out) {

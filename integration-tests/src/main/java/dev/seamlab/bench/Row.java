@@ -33,6 +33,12 @@ record Row(
         double cpu,
         double bytes) {
 
+    /** With fewer, chance decides which invocation stands for all. */
+    private static final int FEWEST_CALM = 5;
+
+    /** Where fewer were calm, most of those that seem so were disturbed as well. */
+    private static final double SMALLEST_CALM_PART = 0.1;
+
     static Row of(RunResult run) {
         BenchmarkParams params = run.getParams();
         Map<String, String> known = new TreeMap<>();
@@ -40,6 +46,9 @@ record Row(
             known.put(key, params.getParam(key));
         }
         String name = params.getBenchmark();
+        double calmInvocations = secondary(run, "calmInvocations");
+        double calmPart = calmInvocations / secondary(run, "invocations");
+        boolean isCalm = calmInvocations >= FEWEST_CALM && calmPart >= SMALLEST_CALM_PART;
         double operations = secondary(run, "operations");
         Result<?> primary = run.getPrimaryResult();
         return new Row(
@@ -48,8 +57,10 @@ record Row(
                 primary.getScore(),
                 primary.getScoreError(),
                 primary.getScoreUnit(),
-                secondary(run, "calmNanos") / secondary(run, "calmOperations"),
-                secondary(run, "calmInvocations") / secondary(run, "invocations"),
+                isCalm
+                        ? secondary(run, "calmNanos") / secondary(run, "calmOperations")
+                        : Double.NaN,
+                calmPart,
                 secondary(run, "cpuNanos") / operations,
                 secondary(run, "allocatedBytes") / operations);
     }
