@@ -362,10 +362,13 @@ class PamtTest {
             at.bepoch(page);
             at.free();
         }
+        long[] before = at.words();
         go(pamt, FIRST, PageInfo.LEVEL_2M);
         pamt.removePair(at);
         install(pamt, FIRST + 4 * RANGE, 0);
         install(pamt, FIRST, 1);
+        go(pamt, FIRST, PageInfo.LEVEL_4K);
+        assertThat(at.words()).as("storage is used again").isSameAs(before);
         for (long range : new long[] {FIRST, FIRST + 4 * RANGE}) {
             for (int page = 0; page < Addresses.PAGES_PER_RANGE; page++) {
                 go(pamt, range + page * PAGE, PageInfo.LEVEL_4K);
